@@ -1,0 +1,58 @@
+"""Every error SpiderSeg raises on purpose; the command line turns them into one line and exit code 1.
+
+SpiderSegError
+ +-- InputError            a file or array from outside is not what was expected
+ |    +-- ImageReadError   a file can't be read as one scalar 3D image
+ |    +-- GeometryError    spacing, direction or grid can't be used or don't match
+ |    +-- LabelError       label values outside the SPIDER scheme
+ |    +-- DatasetError     a data list is inconsistent (missing files, a patient in both splits)
+ +-- OutputError           a result can't be written (exists, no space, parent is a file)
+ +-- WeightsError          a checkpoint is missing, damaged, of another configuration or not trusted
+ +-- MissingPackageError   an optional package is needed; says which and how to get it
+ +-- TrainingError         training can't go on (persistent non-finite loss, nothing to train on)
+ +-- Cancelled             the caller asked to stop
+"""
+
+
+class SpiderSegError(Exception):
+    """Base of all expected failures; its text says what was expected, what was found and what to do."""
+
+
+class InputError(SpiderSegError):
+    """A file or array from outside is not what was expected."""
+
+
+class ImageReadError(InputError):
+    """A file can't be read as one scalar 3D image."""
+
+
+class GeometryError(InputError):
+    """Spacing, direction or grid can't be used, or two grids don't match."""
+
+
+class LabelError(InputError):
+    """Label values outside the SPIDER scheme."""
+
+
+class DatasetError(InputError):
+    """A data list is inconsistent: missing files, unknown keys, a patient in both splits."""
+
+
+class OutputError(SpiderSegError):
+    """A result can't be written."""
+
+
+class WeightsError(SpiderSegError):
+    """A checkpoint is missing, damaged, of another configuration, or not trusted."""
+
+
+class MissingPackageError(SpiderSegError):
+    """A package needed for this step is not installed."""
+
+
+class TrainingError(SpiderSegError):
+    """Training can't go on."""
+
+
+class Cancelled(SpiderSegError):
+    """The caller asked to stop; nothing was written."""
