@@ -108,8 +108,16 @@ def is_downward_numbering(values: Iterable[int]) -> bool:
 
 
 def from_downward_numbering(labelmap: NDArray[Any]) -> NDArray[Any]:
-    """A labelmap numbered 24 downward in SPIDER's numbering: 24 -> 1, 124 -> 101, 224 -> 201; canal and background unchanged."""
-    check_values(np.unique(labelmap))
+    """A labelmap numbered 24 downward in SPIDER's numbering: 24 -> 1, 124 -> 101, 224 -> 201; canal and background unchanged.
+
+    Raises LabelError for values outside the scheme, and for level 25, which has no place below 24.
+    """
+    values = np.unique(labelmap)
+    check_values(values)
+    if np.any(values % 100 > DOWNWARD_LOWEST_LEVEL):
+        raise LabelError(
+            f"expected levels up to {DOWNWARD_LOWEST_LEVEL} in a mask numbered downward, found {values[values % 100 > DOWNWARD_LOWEST_LEVEL].tolist()}"
+        )
     base, level = labelmap // 100 * 100, labelmap % 100
     renumbered = np.where(level > 0, base + DOWNWARD_LOWEST_LEVEL + 1 - level, labelmap)
     return renumbered.astype(labelmap.dtype)

@@ -18,6 +18,9 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: Geometry of two files is called the same within this distance at the grid's corners; headers store 6 decimals or float32.
 SAME_GRID_TOLERANCE_MM = 0.01
 
+#: Largest deviation of direction cosines from perpendicular unit vectors that rounding in headers explains.
+DIRECTION_TOLERANCE = 0.01
+
 _TOWARD_POSITIVE_LPS = "LPS"
 _TOWARD_NEGATIVE_LPS = "RAI"
 
@@ -42,8 +45,12 @@ class Geometry:
             raise GeometryError(f"expected a positive spacing in mm, found {self.spacing_ijk_mm}")
         if not np.all(np.isfinite(self.origin_lps_mm)):
             raise GeometryError(f"expected a finite origin, found {self.origin_lps_mm}")
-        if len(self.direction) != 9 or not np.all(np.isfinite(self.direction)) or abs(np.linalg.det(self.direction_matrix)) < 0.5:
-            raise GeometryError(f"expected a direction of three perpendicular unit vectors, found {self.direction}")
+        if len(self.direction) != 9 or not np.all(np.isfinite(self.direction)):
+            raise GeometryError(f"expected a direction of nine numbers, found {self.direction}")
+        if not np.allclose(self.direction_matrix.T @ self.direction_matrix, np.eye(3), atol=DIRECTION_TOLERANCE):
+            raise GeometryError(
+                f"expected a direction of three perpendicular unit vectors, found {self.direction}; a sheared grid must be resampled first"
+            )
 
     @property
     def direction_matrix(self) -> NDArray[np.float64]:

@@ -1,0 +1,5 @@
+"""`python -m SpiderSegLib`, as Slicer's PythonSlicer runs it."""
+
+from SpiderSegLib.cli.main import main
+
+main()

@@ -1,0 +1,85 @@
+"""Which series a command's INPUT arguments mean: files, DICOM folders, or folders of series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from SpiderSegLib.dicom import DicomSeries, is_dicom_folder, list_series, read_series, series_stem
+from SpiderSegLib.errors import ImageReadError, SpiderSegError
+from SpiderSegLib.io import image_stem, image_suffix, read_volume
+from SpiderSegLib.volume import Volume
+
+
+@dataclass(frozen=True)
+class SeriesInput:
+    """One series to work on: an image file, or a DICOM series; or the error met on looking for it."""
+
+    stem: str
+    path: Path
+    dicom: DicomSeries | None = None
+    error: SpiderSegError | None = None
+
+    @property
+    def title(self) -> str:
+        return str(self.path) if self.dicom is None else f"{self.path} ({self.dicom.label})"
+
+    def read(self) -> Volume:
+        """Reads the series. Raises what looking for it met, or what reading it meets."""
+        if self.error is not None:
+            raise self.error
+        return read_volume(self.path) if self.dicom is None else read_series(self.dicom)
+
+
+@dataclass(frozen=True)
+class FoundSeries:
+    """The series to work on, and those of DICOM studies left out with the reason."""
+
+    series: tuple[SeriesInput, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+def find_series(inputs: list[Path], selection: list[str] | None = None) -> FoundSeries:
+    """The series that INPUT arguments mean; an argument that can't be used becomes a series with its error.
+
+    A folder holding DICOM is one study: its sagittal lumbar series, or those that `selection` names by number, UID or part of the
+    description. Any other folder gives its image files, not those of its subfolders.
+    """
+    series: list[SeriesInput] = []
+    left_out: list[tuple[str, str]] = []
+    for path in inputs:
+        try:
+            found = _in_folder(path, selection or []) if path.is_dir() else FoundSeries((SeriesInput(image_stem(path), path),))
+        except SpiderSegError as error:
+            found = FoundSeries((SeriesInput(image_stem(path), path, error=error),))
+        series.extend(found.series)
+        left_out.extend(found.left_out)
+    return FoundSeries(tuple(series), tuple(left_out))
+
+
+def _in_folder(folder: Path, selection: list[str]) -> FoundSeries:
+    if is_dicom_folder(folder):
+        return _in_study(folder, selection)
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and image_suffix(path) and not path.name.startswith(".")]
+    if not files:
+        raise ImageReadError(f"{folder}: holds no DICOM and no image files (.mha, .mhd, .nii, .nii.gz, .nrrd)")
+    return FoundSeries(tuple(SeriesInput(image_stem(path), path) for path in files))
+
+
+def _in_study(folder: Path, selection: list[str]) -> FoundSeries:
+    everything = list_series(folder)
+    reasons = {series.uid: _reason_left_out(series, selection) for series in everything}
+    chosen = [series for series in everything if reasons[series.uid] is None]
+    left_out = tuple((f"{folder} ({series.label})", reason) for series in everything if (reason := reasons[series.uid]) is not None)
+    if not chosen:
+        why = "; ".join(f"{name}: {reason}" for name, reason in left_out)
+        raise ImageReadError(f"{folder}: no series to segment ({why}); choose one with --series NUMBER")
+    return FoundSeries(tuple(SeriesInput(series_stem(series, alone=len(chosen) == 1), folder, series) for series in chosen), left_out)
+
+
+def _reason_left_out(series: DicomSeries, selection: list[str]) -> str | None:
+    if not selection:
+        return series.reason_left_out
+    description, number = series.header.get("SeriesDescription", ""), series.header.get("SeriesNumber", "")
+    is_selected = any(wish in (series.uid, number) or wish.lower() in description.lower() for wish in selection)
+    return None if is_selected else "not selected by --series"

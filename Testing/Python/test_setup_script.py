@@ -1,0 +1,397 @@
+"""The set-up script's decisions, without a network and without installing anything."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import venv
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "setup_spiderseg.py"
+
+
+def load_script():
+    spec = importlib.util.spec_from_file_location("setup_spiderseg", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+setup = load_script()
+CPU_INDEX, PIN, RANGE = setup.TORCH_CPU_INDEX, "torch==2.13.0", "torch>=2.4"
+
+
+# The machine
+
+
+def test_an_old_python_is_told_so_in_one_line():
+    program = f"import sys, runpy; sys.version_info = (3, 6, 15); runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "needs Python 3.10 or newer, this is Python 3.6" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_old_python_can_read_the_script():
+    tree = ast.parse(SCRIPT.read_text(encoding="utf-8"), feature_version=(3, 7))
+    builtin_generics = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") in {"list", "dict", "set", "tuple"}
+    ]
+    futures = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    unions = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)]
+    assert not builtin_generics + futures + unions
+
+
+def test_the_minimum_python_is_that_of_the_package():
+    major, minor = setup.MINIMUM_PYTHON
+    assert f'requires-python = ">={major}.{minor}"' in setup.PYPROJECT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("missing", ["venv", "ensurepip"])
+def test_a_python_without_venv_names_the_package_to_install(missing):
+    with pytest.raises(setup.SetupError, match="apt install python3-venv"):
+        setup.check_python((3, 12), lambda name: name != missing)
+
+
+def test_a_complete_python_passes():
+    setup.check_python((3, 10), lambda name: True)
+
+
+@pytest.mark.parametrize(("exit_code", "found"), [(0, True), (9, False)])
+def test_a_driver_counts_only_when_nvidia_smi_reaches_it(tmp_path, monkeypatch, exit_code, found):
+    windows = os.name == "nt"
+    program = tmp_path / ("nvidia-smi.bat" if windows else "nvidia-smi")
+    program.write_text(f"@exit {exit_code}\n" if windows else f"#!/bin/sh\nexit {exit_code}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert setup.has_nvidia_driver() is found
+
+
+def test_no_nvidia_smi_is_no_driver(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not setup.has_nvidia_driver()
+
+
+class OnlyTorch(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/simple/torch/" else 404)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def index_server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = HTTPServer(("127.0.0.1", 0), OnlyTorch)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_index_answers_when_it_has_a_page_for_torch(index_server):
+    assert setup.answers(f"{index_server}/simple")
+    assert setup.answers(f"{index_server}/simple/")
+    assert not setup.answers(f"{index_server}/elsewhere")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "not a url", "https://user:secret@[broken"])
+def test_no_server_or_no_address_is_no_answer(url):
+    assert not setup.answers(url)
+
+
+def test_a_probe_that_hangs_is_no_answer():
+    release = threading.Event()
+    assert not setup.answers_in_time("https://example.invalid", probe=lambda url: release.wait(), timeout_s=0.05)
+    release.set()
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_probe_in_time_gives_its_answer(answer):
+    assert setup.answers_in_time("https://example.invalid", probe=lambda url: answer) is answer
+
+
+# Which torch
+
+
+@pytest.mark.parametrize(
+    ("system", "has_driver", "build"),
+    [
+        ("Linux", True, "default"),
+        ("Linux", False, "cpu"),
+        ("Windows", True, "default"),
+        ("Windows", False, "cpu"),
+        ("Darwin", False, "default"),
+    ],
+)
+def test_the_default_build_is_for_nvidia_drivers_and_macos(system, has_driver, build):
+    assert setup.torch_build(system, has_driver) == build
+
+
+@pytest.mark.parametrize(
+    ("goal", "build", "cpu_index_answers", "attempts"),
+    [
+        ("demo", "default", True, [(RANGE, None)]),
+        ("test", "default", True, [(PIN, None)]),
+        ("demo", "cpu", True, [(RANGE, CPU_INDEX), (PIN, None), (RANGE, None)]),
+        ("demo", "cpu", False, [(PIN, None), (RANGE, None)]),
+        ("test", "cpu", True, [(PIN, CPU_INDEX), (PIN, None)]),
+        ("test", "cpu", False, [(PIN, None)]),
+    ],
+)
+def test_torch_comes_from_the_best_index_that_answers(goal, build, cpu_index_answers, attempts):
+    assert setup.torch_attempts(goal, build, RANGE, PIN, lambda: cpu_index_answers) == attempts
+
+
+def test_the_cpu_index_is_not_asked_where_the_default_build_is_wanted():
+    def probe():
+        raise AssertionError("asked")
+
+    setup.torch_attempts("demo", "default", RANGE, PIN, probe)
+
+
+def test_torch_is_ranged_in_pyproject_and_pinned_in_the_constraints():
+    assert setup.torch_requirement(setup.PYPROJECT.read_text(encoding="utf-8")).startswith("torch>=")
+    assert setup.torch_requirement(setup.CONSTRAINTS.read_text(encoding="utf-8")).startswith("torch==")
+
+
+def test_torch_requirement_is_not_mistaken_for_another_package():
+    assert setup.torch_requirement('  "torchvision>=0.1",\n  "torch>=2.4",  # a comment\n') == "torch>=2.4"
+
+
+NO_SUCH_VERSION = "ERROR: No matching distribution found for torch==2.13.0"
+NO_NETWORK = "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError': Name or service not known\n" + NO_SUCH_VERSION
+
+
+def run_attempts(answers, tmp_path):
+    """Runs three attempts against canned pip results; returns the argument lists pip got."""
+    calls = []
+
+    def install(arguments):
+        calls.append(arguments)
+        return answers[len(calls) - 1]
+
+    attempts = [setup.Attempt(RANGE, CPU_INDEX), setup.Attempt(PIN, None), setup.Attempt(RANGE, None)]
+    try:
+        setup.install_torch(attempts, install, tmp_path / "log")
+    except setup.SetupError as error:
+        return calls, str(error)
+    return calls, ""
+
+
+def test_the_first_attempt_that_succeeds_is_the_last(tmp_path):
+    calls, error = run_attempts([(True, "")], tmp_path)
+    assert (calls, error) == ([["--index-url", CPU_INDEX, RANGE]], "")
+
+
+def test_a_failed_attempt_is_followed_by_the_next(tmp_path):
+    calls, error = run_attempts([(False, NO_NETWORK), (False, NO_SUCH_VERSION), (True, "")], tmp_path)
+    assert (calls, error) == ([["--index-url", CPU_INDEX, RANGE], [PIN], [RANGE]], "")
+
+
+def test_an_index_out_of_reach_is_not_asked_again(tmp_path):
+    calls, error = run_attempts([(False, NO_NETWORK), (False, NO_NETWORK)], tmp_path)
+    assert calls == [["--index-url", CPU_INDEX, RANGE], [PIN]]
+    assert "HTTPS_PROXY" in error
+
+
+def test_a_missing_build_of_torch_is_explained_without_blaming_the_network(tmp_path):
+    calls, error = run_attempts([(False, NO_SUCH_VERSION)] * 3, tmp_path)
+    assert len(calls) == 3
+    assert "no build for this Python" in error
+    assert "HTTPS_PROXY" not in error
+    assert str(tmp_path / "log") in error
+
+
+def test_a_package_named_timeout_is_no_network_failure():
+    assert not setup.is_network_failure("Collecting async-timeout\nERROR: No space left on device")
+
+
+# The environment
+
+
+@pytest.mark.parametrize(
+    ("goal", "version", "pyproject", "constraints", "same"),
+    [
+        ("test", "3.11", b"a", b"b", True),
+        ("test", "3.12", b"a", b"b", False),
+        ("test", "3.11", b"A", b"b", False),
+        ("test", "3.11", b"a", b"B", False),
+        ("test", "3.11", b"ab", b"", False),
+        ("demo", "3.11", b"a", b"b", False),
+    ],
+)
+def test_the_key_changes_with_all_that_decides_what_is_installed(goal, version, pyproject, constraints, same):
+    assert (setup.key_of(goal, version, pyproject, constraints) == setup.key_of("test", "3.11", b"a", b"b")) is same
+
+
+def test_the_demo_does_not_depend_on_the_constraints_of_the_tests():
+    assert setup.key_of("demo", "3.11", b"a", b"b") == setup.key_of("demo", "3.11", b"a", b"B")
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine whose virtual environments are folders with a state and whose installations are a list."""
+    installed = []
+
+    def make_venv(venv, build):
+        installed.append("venv")
+        venv.mkdir(exist_ok=True)
+        state = setup.State(str(venv), True, build, {})
+        setup.write_state(venv, state._replace(finished=False))
+        return state
+
+    monkeypatch.setattr(setup, "make_venv", make_venv)
+    monkeypatch.setattr(setup, "python_version_in", lambda venv: "3.11")
+    monkeypatch.setattr(setup, "has_nvidia_driver", lambda: False)
+    monkeypatch.setattr(setup.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(setup, "install_everything", lambda goal, venv, build: installed.append(f"{goal} {build}"))
+    return installed
+
+
+def test_a_second_run_installs_nothing(machine, tmp_path):
+    for _ in range(2):
+        setup.set_up("demo", tmp_path / "venv")
+    assert machine == ["venv", "demo cpu"]
+
+
+def test_what_the_tests_installed_serves_the_demo_but_not_the_other_way_round(machine, tmp_path):
+    for goal in ("demo", "test", "demo", "test"):
+        setup.set_up(goal, tmp_path / "venv")
+    assert machine == ["venv", "demo cpu", "test cpu"]
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(machine, tmp_path, monkeypatch):
+    setup.set_up("demo", tmp_path / "venv")
+    changed = tmp_path / "pyproject.toml"
+    changed.write_text("changed")
+    monkeypatch.setattr(setup, "PYPROJECT", changed)
+    setup.set_up("demo", tmp_path / "venv")
+    assert machine == ["venv", "demo cpu", "demo cpu"]
+
+
+def test_an_interrupted_installation_starts_from_a_fresh_environment(machine, tmp_path, monkeypatch):
+    def interrupted(goal, venv, build):
+        raise KeyboardInterrupt
+
+    setup.set_up("demo", tmp_path / "venv")
+    with monkeypatch.context() as patch:
+        patch.setattr(setup, "install_everything", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            setup.set_up("test", tmp_path / "venv")
+    setup.set_up("demo", tmp_path / "venv")
+    assert machine == ["venv", "demo cpu", "venv", "demo cpu"]
+
+
+def test_a_failed_installation_is_taken_up_again_where_it_stopped(machine, tmp_path, monkeypatch):
+    def failed(goal, venv, build):
+        raise setup.SetupError("no network")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setup, "install_everything", failed)
+        with pytest.raises(setup.SetupError):
+            setup.set_up("demo", tmp_path / "venv")
+    setup.set_up("demo", tmp_path / "venv")
+    assert machine == ["venv", "demo cpu"]
+
+
+def test_a_new_nvidia_driver_brings_the_default_build_and_a_lost_one_changes_nothing(machine, tmp_path, monkeypatch):
+    for has_driver in (False, True, False):
+        monkeypatch.setattr(setup, "has_nvidia_driver", lambda has_driver=has_driver: has_driver)
+        setup.set_up("demo", tmp_path / "venv")
+    assert machine == ["venv", "demo cpu", "venv", "demo default"]
+
+
+def test_a_moved_environment_is_made_anew(machine, tmp_path):
+    setup.set_up("demo", tmp_path / "venv")
+    (tmp_path / "venv").rename(tmp_path / "moved")
+    setup.set_up("demo", tmp_path / "moved")
+    assert machine == ["venv", "demo cpu", "venv", "demo cpu"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"place": "x"}'])
+def test_a_damaged_state_counts_as_an_interrupted_set_up(tmp_path, damage):
+    (tmp_path / setup.STATE_FILE).write_text(damage)
+    assert setup.read_state(tmp_path).finished is False
+
+
+def test_a_folder_of_someone_else_is_never_touched(machine, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(setup.SetupError, match="was not made by this script"):
+        setup.set_up("demo", tmp_path)
+    with pytest.raises(setup.SetupError, match="was not made by this script"):
+        setup.set_up("demo", tmp_path / "thesis.txt")
+    assert machine == []
+
+
+def test_an_environment_without_a_python_that_has_pip_is_made_anew(tmp_path):
+    assert setup.python_version_in(Path(sys.prefix)) == "{}.{}".format(*sys.version_info[:2])
+    venv.create(tmp_path / "venv", with_pip=False)
+    state = setup.State(str(tmp_path / "venv"), True, "cpu", {})
+    setup.write_state(tmp_path / "venv", state)
+    assert setup.fault_of(state, tmp_path / "venv", "cpu") == "its Python no longer starts"
+    assert setup.usable_state(tmp_path / "venv", "cpu") is None
+
+
+def test_a_new_environment_replaces_all_that_was_there_and_is_unfinished_until_something_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "_base_executable", "/no/such/python", raising=False)
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "leftover").touch()
+    with pytest.raises(OSError, match="python"):
+        setup.make_venv(tmp_path / "venv", "cpu")
+    assert [path.name for path in (tmp_path / "venv").iterdir()] == [setup.STATE_FILE]
+    assert setup.read_state(tmp_path / "venv").finished is False
+
+
+# The command line
+
+
+def test_options_of_the_demo_and_of_pytest_are_passed_on(tmp_path):
+    assert setup.parse(["demo", "t2.mha", "--device", "cpu"])[2] == ["t2.mha", "--device", "cpu"]
+    assert setup.parse(["test", "-x", "-k", "discs", "--venv", str(tmp_path)])[1:] == (tmp_path.resolve(), ["-x", "-k", "discs"])
+
+
+def test_the_environment_lies_beside_the_script_by_default():
+    assert setup.parse(["demo"])[1] == SCRIPT.parent / ".venv"
+
+
+def test_all_tests_run_unless_some_are_named():
+    assert setup.pytest_arguments(["-x", "-k", "discs"]) == ["Testing", "-x", "-k", "discs"]
+    assert setup.pytest_arguments(["Testing/Python/test_setup_script.py::test_x"]) == ["Testing/Python/test_setup_script.py::test_x"]
+
+
+def test_a_wrong_goal_is_a_usage_error():
+    with pytest.raises(SystemExit) as exit_info:
+        setup.main(["fly"])
+    assert exit_info.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "text"),
+    [
+        (setup.SetupError("no network"), 1, "no network"),
+        (OSError(28, "No space left on device"), 1, "No space left"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ZeroDivisionError("by zero"), 3, "please report it: ZeroDivisionError: by zero"),
+    ],
+)
+def test_every_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, exit_code, text):
+    def fail(goal, venv):
+        raise error
+
+    monkeypatch.setattr(setup, "set_up", fail)
+    assert setup.main(["demo"]) == exit_code
+    message = capsys.readouterr().err.strip()
+    assert text in message
+    assert len(message.splitlines()) == 1

@@ -1,0 +1,431 @@
+"""Sets SpiderSeg up from a checkout and runs it; needs nothing but Python 3.10 or newer.
+
+    python setup_spiderseg.py demo [SERIES] [options of `spiderseg demo`]
+    python setup_spiderseg.py test [arguments of pytest]
+
+Makes a virtual environment (.venv beside this file, or --venv DIR), installs torch, then the package, then runs the demo or the
+tests. A second run finds everything in place; an interrupted one is repaired. The syntax stays that of Python 3.6 (no
+`X | None`), so that an old Python prints what is missing instead of a SyntaxError.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from urllib.error import HTTPError, URLError
+
+ROOT = Path(__file__).resolve().parent
+PYPROJECT = ROOT / "pyproject.toml"
+CONSTRAINTS = ROOT / "Testing" / "constraints.txt"
+
+MINIMUM_PYTHON = (3, 10)
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+PYPI = "https://pypi.org/simple"
+
+#: A reachable index answers within a fraction of this; a closed network often answers never.
+PROBE_TIMEOUT_S = 5.0
+NVIDIA_SMI_TIMEOUT_S = 20.0
+
+#: For an index that did not answer the probe: local wheels and extra indexes of pip's configuration still count, waiting does not.
+IMPATIENT = ("--retries", "1", "--timeout", "5")
+
+STATE_FILE = "spiderseg_setup.json"
+LOG_FILE = "spiderseg_setup.log"
+
+NETWORK_SIGNS = ("connection", "timed out", "timeout", "name resolution", "getaddrinfo", "max retries exceeded", "proxyerror", "unreachable")
+
+
+class SetupError(Exception):
+    """An expected failure; its text says what to do about it."""
+
+
+class Attempt(NamedTuple):
+    """One way to get torch: a requirement, from pytorch.org's CPU index or (index_url None) from the index that pip is configured for."""
+
+    requirement: str
+    index_url: Optional[str]
+
+    @property
+    def source(self) -> str:
+        return "the package index pip is configured for" if self.index_url is None else self.index_url
+
+
+class State(NamedTuple):
+    """What this script knows of an environment it made; only such environments are ever deleted.
+
+    `finished` is False from the first change to the end of the last one, so a killed run is seen. `build` is "cpu" or "default".
+    `installed` maps "demo" and "test" to the key of what was installed for it.
+    """
+
+    place: str
+    finished: bool
+    build: str
+    installed: Dict[str, str]
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this program talks to a person
+
+
+# What the machine offers
+
+
+def check_python(version: Sequence[int], has_module: Callable[[str], bool]) -> None:
+    """Raises SetupError when Python is too old or can't make virtual environments."""
+    if tuple(version[:2]) < MINIMUM_PYTHON:
+        raise SetupError(
+            "SpiderSeg needs Python {}.{} or newer, this is Python {}.{}: install a newer one from https://www.python.org/downloads "
+            "(or your system's packages) and run this script with it".format(*MINIMUM_PYTHON, *version[:2])
+        )
+    if not (has_module("venv") and has_module("ensurepip")):
+        raise SetupError("this Python can't make virtual environments: on Debian or Ubuntu run `sudo apt install python3-venv`, then try again")
+
+
+def has_nvidia_driver() -> bool:
+    """Whether nvidia-smi is there and reaches a driver."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    try:
+        done = subprocess.run([program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=NVIDIA_SMI_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def answers(index_url: str, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
+    """Whether a package index answers. A certificate that Python does not trust counts as an answer: pip may trust it."""
+    try:
+        with urllib.request.urlopen(index_url.rstrip("/") + "/torch/", timeout=timeout_s):
+            return True
+    except HTTPError:
+        return False
+    except URLError as error:
+        return isinstance(error.reason, ssl.SSLError)
+    except (OSError, HTTPException, ValueError):
+        return False
+
+
+def answers_in_time(index_url: str, probe: Callable[[str], bool] = answers, timeout_s: float = PROBE_TIMEOUT_S + 1.0) -> bool:
+    """`probe(index_url)`, or False after timeout_s: looking a name up has no timeout of its own and can block for a minute."""
+    results: List[bool] = []
+    thread = threading.Thread(target=lambda: results.append(probe(index_url)), daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    return bool(results) and results[0]
+
+
+# What to install
+
+
+def torch_build(system: str, has_driver: bool) -> str:
+    """'default' where PyPI's build is the right one (an NVIDIA driver answers, or macOS), else 'cpu'."""
+    return "default" if has_driver or system == "Darwin" else "cpu"
+
+
+def torch_requirement(text: str) -> str:
+    """torch's line in pyproject.toml or in a constraints file, e.g. 'torch>=2.4'."""
+    found = re.search(r'^\s*"?(torch\s*[=<>!~][^"\s#;]*)', text, re.MULTILINE)
+    return found.group(1) if found else "torch"
+
+
+def torch_attempts(goal: str, build: str, torch_range: str, torch_pin: str, cpu_index_answers: Callable[[], bool]) -> List[Attempt]:
+    """The ways to get torch, best first. The tests want the pinned version, the demo any in the range.
+
+    Without pytorch.org the CPU build comes from the configured index, where a company's index or a folder of wheels may hold the
+    version of the constraints file as a CPU build; the newest in the range may bring gigabytes of CUDA libraries, so it comes last.
+    """
+    wanted = torch_pin if goal == "test" else torch_range
+    if build == "default":
+        return [Attempt(wanted, None)]
+    attempts = [Attempt(wanted, TORCH_CPU_INDEX)] if cpu_index_answers() else []
+    attempts.append(Attempt(torch_pin, None))
+    if goal == "demo":
+        attempts.append(Attempt(torch_range, None))
+    return attempts
+
+
+def package_arguments(goal: str) -> List[str]:
+    """pip's arguments that install the checkout for a goal."""
+    if goal == "test":
+        return ["--constraint", str(CONSTRAINTS), "--editable", f"{ROOT}[test]"]
+    return ["--editable", str(ROOT)]
+
+
+def key_of(goal: str, python_version: str, pyproject: bytes, constraints: bytes) -> str:
+    """Changes whenever what has to be installed for the goal may have changed."""
+    parts = [goal.encode(), python_version.encode(), pyproject] + ([constraints] if goal == "test" else [])
+    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+# The environment
+
+
+def venv_program(venv: Path, name: str) -> Path:
+    return venv / "Scripts" / (name + ".exe") if os.name == "nt" else venv / "bin" / name
+
+
+def python_version_in(venv: Path) -> Optional[str]:
+    """Version of the environment's Python, e.g. '3.12'; None when it or its pip does not start."""
+    command = [str(venv_program(venv, "python")), "-c", "import pip, sys; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment())
+    except OSError:
+        return None
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def clean_environment() -> Dict[str, str]:
+    """This process's environment without what would send an installation or an import elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX")}
+    return dict(kept, PIP_USER="0")
+
+
+def read_state(venv: Path) -> Optional[State]:
+    """The state kept in an environment; None for a folder this script didn't make; unfinished when the file is damaged."""
+    path = venv / STATE_FILE
+    if not path.is_file():
+        return None
+    try:
+        return State(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return State(place=str(venv), finished=False, build="", installed={})
+
+
+def write_state(venv: Path, state: State) -> None:
+    path = venv / STATE_FILE
+    temporary = path.with_name(STATE_FILE + ".tmp")
+    temporary.write_text(json.dumps(state._asdict(), indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def fault_of(state: State, venv: Path, build: str) -> Optional[str]:
+    """Why an environment that this script made has to be made anew, or None."""
+    if not state.finished:
+        return "an earlier set-up was interrupted"
+    if state.place != str(venv):
+        return "it was moved"
+    if python_version_in(venv) is None:
+        return "its Python no longer starts"
+    if state.build == "cpu" and build == "default":
+        return "there is an NVIDIA driver now"
+    return None
+
+
+def usable_state(venv: Path, build: str) -> Optional[State]:
+    """The state of an environment that can be built upon, or None."""
+    state = read_state(venv)
+    fault = fault_of(state, venv, build) if state else None
+    if fault:
+        say(f"The virtual environment is made anew: {fault}")
+        return None
+    return state
+
+
+def check_ownership(venv: Path) -> None:
+    """Raises SetupError for a path that holds something this script did not put there."""
+    if venv.is_dir() and (read_state(venv) is not None or not any(venv.iterdir())):
+        return
+    if venv.exists():
+        raise SetupError(f"{venv} exists and was not made by this script: delete it, or choose another folder with --venv DIR")
+
+
+def make_venv(venv: Path, build: str) -> State:
+    """A fresh virtual environment at venv, whatever was there, and its state."""
+    say(f"Making a virtual environment in {venv} ...")
+    if venv.is_dir():
+        shutil.rmtree(str(venv))
+    venv.mkdir(parents=True)
+    state = State(place=str(venv), finished=True, build=build, installed={})
+    # First of all, so that the folder is known as ours when the next step is interrupted.
+    write_state(venv, state._replace(finished=False))
+    # Not sys.executable: that may be the Python of the very environment that was just removed.
+    python = getattr(sys, "_base_executable", sys.executable)
+    done = subprocess.run([python, "-m", "venv", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment())
+    if done.returncode != 0:
+        raise SetupError("making the virtual environment failed: {}".format(" ".join(done.stdout.split()) or "no reason given"))
+    return state
+
+
+# pip
+
+
+def is_network_failure(output: str) -> bool:
+    """Whether pip's warnings and errors (never the names of packages in its other lines) speak of the network."""
+    troubles = [line.lower() for line in output.splitlines() if line.lstrip().startswith(("WARNING:", "ERROR:"))]
+    return any(sign in line for line in troubles for sign in NETWORK_SIGNS)
+
+
+def explain(output: str, log: Path) -> str:
+    """What went wrong, from pip's output, in a few lines."""
+    lines = [line.strip() for line in output.splitlines() if line.strip().startswith(("ERROR:", "HINT:", "error:"))]
+    text = "\n  ".join(["pip could not install it:", *(lines[:4] or output.splitlines()[-3:])])
+    if is_network_failure(output):
+        text += (
+            "\n  No package index could be reached. Check the network; behind a proxy set HTTPS_PROXY; with an index of your own run"
+            "\n  `pip config set global.index-url URL`. Then run this command again."
+        )
+    elif "No matching distribution found for torch" in output:
+        text += "\n  torch has no build for this Python and processor: try Python 3.11 or 3.12 (Macs with an Intel processor are not supported)."
+    return text + f"\n  Everything pip said is in {log}"
+
+
+def show_progress(line: str, width: int) -> None:
+    """pip's current step on one line that overwrites itself, on a terminal only."""
+    if sys.stdout.isatty() and line.lstrip().startswith(("Collecting", "Downloading", "Installing", "Building", "Obtaining")):
+        sys.stdout.write("\r  {:{width}.{width}}".format(line.strip(), width=width - 4))
+        sys.stdout.flush()
+
+
+def pip_install(venv: Path, arguments: Sequence[str]) -> Tuple[bool, str]:
+    """Runs `pip install`, adding its output to the log file. Returns whether it succeeded and the output."""
+    command = [str(venv_program(venv, "python")), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *arguments]
+    width = shutil.get_terminal_size().columns
+    lines = []
+    with (venv / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.write("$ {}\n".format(" ".join(command)))
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", env=clean_environment(), cwd=str(ROOT)
+        ) as process:
+            for line in process.stdout or ():
+                lines.append(line)
+                log.write(line)
+                show_progress(line, width)
+    if sys.stdout.isatty():
+        sys.stdout.write("\r{}\r".format(" " * (width - 1)))
+    return process.returncode == 0, "".join(lines)
+
+
+def configured_index(venv: Path) -> str:
+    """The index that pip asks first."""
+    command = [str(venv_program(venv, "python")), "-m", "pip", "config", "get", "global.index-url"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment())
+    return os.environ.get("PIP_INDEX_URL") or done.stdout.decode(errors="replace").strip() or PYPI
+
+
+def install_torch(attempts: Sequence[Attempt], install: Callable[[List[str]], Tuple[bool, str]], log: Path) -> None:
+    """Tries the attempts in turn; after a network failure the other attempts at the same index are left out. Raises SetupError."""
+    unreachable = set()
+    output = ""
+    for attempt in attempts:
+        if attempt.index_url in unreachable:
+            continue
+        say(f"Installing {attempt.requirement} from {attempt.source} (a large download, once) ...")
+        succeeded, output = install([*(["--index-url", attempt.index_url] if attempt.index_url else []), attempt.requirement])
+        if succeeded:
+            return
+        if is_network_failure(output):
+            unreachable.add(attempt.index_url)
+    raise SetupError(explain(output, log))
+
+
+def install_everything(goal: str, venv: Path, build: str) -> None:
+    """torch, then the package with what it needs. Raises SetupError."""
+    log = venv / LOG_FILE
+    patience = [] if answers_in_time(configured_index(venv)) else list(IMPATIENT)
+    torch_range = torch_requirement(PYPROJECT.read_text(encoding="utf-8"))
+    torch_pin = torch_requirement(CONSTRAINTS.read_text(encoding="utf-8"))
+    attempts = torch_attempts(goal, build, torch_range, torch_pin, lambda: answers_in_time(TORCH_CPU_INDEX))
+    install_torch(attempts, lambda arguments: pip_install(venv, [*patience, *arguments]), log)
+    say("Installing SpiderSeg and the packages it needs ...")
+    succeeded, output = pip_install(venv, [*patience, *package_arguments(goal)])
+    if not succeeded:
+        raise SetupError(explain(output, log))
+
+
+def set_up(goal: str, venv: Path) -> None:
+    """Brings the environment to what the goal needs; does nothing when it is there already. Raises SetupError."""
+    check_ownership(venv)
+    build = torch_build(platform.system(), has_nvidia_driver())
+    state = usable_state(venv, build) or make_venv(venv, build)
+    version = str(python_version_in(venv))
+    keys = {name: key_of(name, version, PYPROJECT.read_bytes(), CONSTRAINTS.read_bytes()) for name in ("demo", "test")}
+    if state.installed.get(goal) == keys[goal]:
+        say(f"Everything is installed in {venv}")
+        return
+    if build == "default" and platform.system() == "Windows":
+        say("Note: on Windows PyPI's torch computes on the CPU; for the GPU install torch into the environment as https://pytorch.org says.")
+    write_state(venv, state._replace(finished=False))
+    try:
+        install_everything(goal, venv, build)
+    except SetupError:
+        # pip ended in order and left nothing half installed: the next run may go on from here.
+        write_state(venv, state._replace(installed={}))
+        raise
+    # What the tests need includes what the demo needs.
+    write_state(venv, state._replace(installed=dict(state.installed, **{"demo": keys["demo"], goal: keys[goal]})))
+
+
+# The two goals
+
+
+def run_demo(venv: Path, arguments: Sequence[str]) -> int:
+    """Runs `spiderseg demo` in the caller's folder and returns its exit code."""
+    say("Running: spiderseg demo {}".format(" ".join(arguments)).rstrip())
+    return subprocess.call([str(venv_program(venv, "spiderseg")), "demo", *arguments], env=clean_environment())
+
+
+def pytest_arguments(arguments: Sequence[str]) -> List[str]:
+    """All of Testing, unless the arguments name files or folders themselves."""
+    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-"))
+    return [*arguments] if named else ["Testing", *arguments]
+
+
+def run_tests(venv: Path, arguments: Sequence[str]) -> int:
+    """Runs ruff, mypy and pytest, each whatever became of the others. Returns 1 when one of them found fault."""
+    commands = (["ruff", "check", "."], ["mypy"], ["pytest", *pytest_arguments(arguments)])
+    failed = []
+    for command in commands:
+        say("Running: {}".format(" ".join(command)))
+        if subprocess.call([str(venv_program(venv, command[0])), *command[1:]], env=clean_environment(), cwd=str(ROOT)) != 0:
+            failed.append(command[0])
+    say("Failed: {}".format(", ".join(failed)) if failed else "All passed: ruff, mypy, pytest")
+    return 1 if failed else 0
+
+
+def parse(argv: Sequence[str]) -> Tuple[str, Path, List[str]]:
+    """The goal, the environment's folder, and what is passed on."""
+    parser = argparse.ArgumentParser(
+        prog="setup_spiderseg.py", description="Sets SpiderSeg up in a virtual environment and runs it.", allow_abbrev=False
+    )
+    parser.add_argument("goal", choices=("demo", "test"), help="demo: segment a phantom, or the series named; test: run ruff, mypy and pytest")
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="folder of the virtual environment (default: .venv beside this script)")
+    options, rest = parser.parse_known_args(argv)
+    return options.goal, options.venv.expanduser().resolve(), rest
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit codes: that of the demo or tests; 1 expected failure, 2 usage, 3 a fault of this script, 130 interrupted."""
+    try:
+        check_python(sys.version_info[:2], lambda name: importlib.util.find_spec(name) is not None)
+        goal, venv, rest = parse(argv)
+        set_up(goal, venv)
+        return run_demo(venv, rest) if goal == "demo" else run_tests(venv, rest)
+    except SetupError as error:
+        sys.stderr.write(f"setup_spiderseg: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"setup_spiderseg: {error}: check that the folder can be written and the disk is not full, then run it again\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nsetup_spiderseg: interrupted; run the same command again to go on\n")
+        return 130
+    except Exception as error:  # noqa: BLE001 - the last line of defense: a newcomer gets a sentence, never a traceback
+        sys.stderr.write(f"setup_spiderseg: a fault of this script, please report it: {type(error).__name__}: {error}\n")
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
