@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +186,11 @@ def measure(path: Path, image_path: Path | None, fault: str) -> Scores:
         geometry = canonical_geometry(reference.shape, spacing_mm)
     started = time.process_time()
     result = number_instances(classes, geometry, image=image)
-    return compare(path.stem, reference, result, time.process_time() - started)
+    seconds = time.process_time() - started
+    if fault == "merged":
+        # The bone added on purpose has no true number.
+        result = replace(result, labelmap=np.where(reference > 0, result.labelmap, 0).astype(np.uint8))
+    return compare(path.stem, reference, result, seconds)
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def read_datalist(path: Path, root: Path) -> Datalist:
 
 def _item(entry: Any, root: Path, path: Path) -> DatasetItem:
     try:
-        label, patient_id, image = entry["label"], str(entry["patient_id"]), entry.get("image")
+        label, patient_id, image = str(entry["label"] or ""), str(entry["patient_id"]), entry.get("image")
         kind = entry.get("reference_kind", "spider")
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f'{path}: expected entries with "label" and "patient_id", found {entry!r}') from error

@@ -114,10 +114,9 @@ def from_downward_numbering(labelmap: NDArray[Any]) -> NDArray[Any]:
     """
     values = np.unique(labelmap)
     check_values(values)
-    if np.any(values % 100 > DOWNWARD_LOWEST_LEVEL):
-        raise LabelError(
-            f"expected levels up to {DOWNWARD_LOWEST_LEVEL} in a mask numbered downward, found {values[values % 100 > DOWNWARD_LOWEST_LEVEL].tolist()}"
-        )
+    too_high = values[values % 100 > DOWNWARD_LOWEST_LEVEL].tolist()
+    if too_high:
+        raise LabelError(f"expected levels up to {DOWNWARD_LOWEST_LEVEL} in a mask numbered downward, found {too_high}")
     base, level = labelmap // 100 * 100, labelmap % 100
     renumbered = np.where(level > 0, base + DOWNWARD_LOWEST_LEVEL + 1 - level, labelmap)
     return renumbered.astype(labelmap.dtype)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import SpiderSegLib
-from SpiderSegLib.io import write_bytes_atomically, write_text_atomically, write_volume
+from SpiderSegLib.atomic import write_together
+from SpiderSegLib.io import bytes_writer, volume_writer
 from SpiderSegLib.labels import FOREGROUND, LevelState
 from SpiderSegLib.outputs import OutputPaths
 from SpiderSegLib.overlay import draw_overlay
@@ -20,16 +21,18 @@ SIDECAR_SCHEMA = 1
 
 
 def write_outputs(result: Segmentation, paths: OutputPaths, like: Path | None = None) -> None:
-    """Writes every file whole or not at all, the labelmap last: where it exists, the rest does too.
+    """Writes all files of a series or none, the labelmap last: where it exists, the rest does too.
 
     `like` is the input file whose geometry text is copied. Raises OutputError.
     """
+    files = {}
     if paths.probabilities is not None:
-        write_volume(paths.probabilities, _packed_probabilities(result), like)
+        files[paths.probabilities] = volume_writer(paths.probabilities, _packed_probabilities(result), like)
     if paths.overlay is not None:
-        write_bytes_atomically(paths.overlay, draw_overlay(result))
-    write_text_atomically(paths.sidecar, json.dumps(sidecar(result), indent=2) + "\n")
-    write_volume(paths.labelmap, result.labelmap, like)
+        files[paths.overlay] = bytes_writer(draw_overlay(result))
+    files[paths.sidecar] = bytes_writer((json.dumps(sidecar(result), indent=2) + "\n").encode("utf-8"))
+    files[paths.labelmap] = volume_writer(paths.labelmap, result.labelmap, like)
+    write_together(files)
 
 
 def _packed_probabilities(result: Segmentation) -> Volume:

@@ -6,12 +6,11 @@ import datetime
 import io as std_io
 import json
 import logging
-import shlex
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError  # noqa: TID251 - only to catch what torch.load raises on damaged files
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,10 @@ logger = logging.getLogger(__name__)
 
 #: Training stops when this many steps in a row had a non-finite loss or gradient: the run has diverged.
 MOST_SKIPPED_IN_A_ROW = 20
+
+
+#: Files in the output folder.
+BEST, LAST, METRICS = "best.pt", "last.pt", "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -101,35 +104,34 @@ def source_of(case: TrainingCase) -> str:
 def train(datalist: Datalist, out: Path, config: TrainingConfig, device: str = "auto", resume: bool = False) -> Path:
     """Trains on datalist.training, validates on datalist.validation, and returns the path of the best checkpoint.
 
-    `out` gets best.pt, last.pt (resumable), metrics.jsonl. Raises DatasetError when there is nothing to train or validate on,
-    TrainingError when the loss stays non-finite.
+    `out` gets best.pt, last.pt (with which resume goes on), metrics.jsonl. Raises DatasetError when there is nothing to train or
+    validate on, TrainingError when the loss stays non-finite or there is nothing to resume.
     """
-    if not datalist.training or not datalist.validation:
+    if not datalist.training or not any(item.image for item in datalist.validation):
         raise DatasetError(f"expected training and validation series, found {len(datalist.training)} and {len(datalist.validation)}")
     out.mkdir(parents=True, exist_ok=True)
     device = resolve_device(device)
     precision = "fp16" if device != "cpu" else "bf16" if cpu_has_bf16() else "fp32"
     cases = [load_training_case(item, config.preprocessing) for item in tqdm(datalist.training, "reading", unit="series")]
-    state = _TrainingState.start(config, device)
+    state = TrainingState.start(config, device)
     if precision == "bf16":
         run_in_float32(state.network.decoder5.conv_block)
     if resume:
-        state.load(out / "last.pt")
-    stream = WindowStream(cases, config, state.step)
-    loader = iter(DataLoader(stream, config.batch_size, num_workers=config.workers, persistent_workers=config.workers > 0))
+        state.load(out / LAST)
+    batches = iter(DataLoader(WindowStream(cases, config, state.step), config.batch_size, num_workers=config.workers))
     loss_function = DiceCELoss(to_onehot_y=True, softmax=True, batch=True)
     scaler = torch.amp.GradScaler(enabled=precision == "fp16")
-    skipped = 0
     progress = tqdm(total=config.steps, initial=state.step, desc="training", unit="step")
     while state.step < config.steps:
-        started = time.perf_counter()
         rate = learning_rate(state.step, config)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        image, classes, indices = next(loader)
+
+        image, classes, indices = next(batches)
         with autocast(device, precision):
             logits = state.network(image.to(device))
         loss = loss_function(logits.float(), classes.to(device))
+
         state.optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
         scaler.unscale_(state.optimizer)
@@ -137,29 +139,34 @@ def train(datalist: Datalist, out: Path, config: TrainingConfig, device: str = "
         if torch.isfinite(loss) and torch.isfinite(norm):
             scaler.step(state.optimizer)
             state.average(config.ema_decay)
-            skipped = 0
+            state.skipped = 0
         else:
-            skipped += 1
-            names = ", ".join(cases[n].name for n in indices.tolist())
-            logger.warning("step %d: loss %.4g, gradient norm %.4g; skipped (%s)", state.step, loss.item(), norm.item(), names)
-            if skipped >= MOST_SKIPPED_IN_A_ROW:
-                raise TrainingError(f"{skipped} steps in a row had a non-finite loss or gradient, the last on {names}; lower the learning rate")
+            state.skip([cases[index].name for index in indices.tolist()], loss.item(), norm.item())
         scaler.update()
+
         state.step += 1
         progress.update()
         progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-        record = {"step": state.step, "loss": loss.item(), "norm": norm.item(), "lr": rate, "seconds": time.perf_counter() - started}
-        if state.step % config.evaluate_every == 0 or state.step == config.steps:
-            scores = validate(state.checkpoint(config, datalist), datalist.validation, device)
-            record["validation"] = scores
-            if scores["mean"] > state.best:
-                state.best = scores["mean"]
-                save_checkpoint(out / "best.pt", state.checkpoint(config, datalist, scores, with_hashes=True))
-            tqdm.write(f"step {state.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-        _append_line(out / "metrics.jsonl", record)
-        if state.step % config.checkpoint_every == 0 or state.step == config.steps:
-            state.save(out / "last.pt")
-    return out / "best.pt"
+        record: dict[str, Any] = {"step": state.step, "loss": loss.item(), "norm": norm.item(), "lr": rate}
+        is_last = state.step == config.steps
+        if is_last or state.step % config.evaluate_every == 0:
+            record["validation"] = _evaluate(state, config, datalist, device, out)
+        _append_line(out / METRICS, record)
+        if is_last or state.step % config.checkpoint_every == 0:
+            state.save(out / LAST)
+    progress.close()
+    return out / BEST
+
+
+def _evaluate(state: TrainingState, config: TrainingConfig, datalist: Datalist, device: str, out: Path) -> dict[str, float]:
+    """Scores the averaged weights and keeps them as best.pt when their mean is the highest so far."""
+    scores = validate(state.checkpoint(config, datalist), datalist.validation, device)
+    if scores["mean"] > state.best:
+        state.best = scores["mean"]
+        hashes = image_hashes(datalist.training)
+        save_checkpoint(out / BEST, state.checkpoint(config, datalist, scores, hashes))
+    tqdm.write(f"step {state.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()), file=sys.stderr)
+    return scores
 
 
 def run_in_float32(module: torch.nn.Module) -> None:
@@ -187,7 +194,7 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
 
 
 @dataclass
-class _TrainingState:
+class TrainingState:
     """What a checkpoint must hold to go on exactly: network, its running average, optimizer, step, best score."""
 
     network: torch.nn.Module
@@ -195,46 +202,65 @@ class _TrainingState:
     optimizer: torch.optim.Optimizer
     step: int = 0
     best: float = -1.0
+    skipped: int = 0
 
     @classmethod
-    def start(cls, config: TrainingConfig, device: str) -> _TrainingState:
+    def start(cls, config: TrainingConfig, device: str) -> TrainingState:
         torch.manual_seed(config.seed)
         network = build_network(config.model).to(device).train()
         averaged = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         return cls(network, averaged, torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay))
 
     def average(self, decay: float) -> None:
+        """Moves the running average toward the network's weights."""
         # A young average follows quickly: it must forget the random start.
         decay = min(decay, (1 + self.step) / (10 + self.step))
         tensors = [tensor.detach() for tensor in self.network.state_dict().values()]
         torch._foreach_lerp_(list(self.averaged.values()), tensors, 1 - decay)
 
+    def skip(self, names: Sequence[str], loss: float, norm: float) -> None:
+        """Counts a step without an update. Raises TrainingError when too many follow each other, naming the last series."""
+        self.skipped += 1
+        logger.warning("step %d skipped: loss %.4g, gradient norm %.4g (%s)", self.step, loss, norm, ", ".join(names))
+        if self.skipped >= MOST_SKIPPED_IN_A_ROW:
+            raise TrainingError(
+                f"{self.skipped} steps in a row had a non-finite loss or gradient, the last on {', '.join(names)}; lower the learning rate"
+            )
+
     def save(self, path: Path) -> None:
+        """Writes everything needed to go on, atomically."""
         buffer = std_io.BytesIO()
         content = {"network": self.network.state_dict(), "averaged": self.averaged, "optimizer": self.optimizer.state_dict()}
         torch.save({**content, "step": self.step, "best": self.best}, buffer)
         write_bytes_atomically(path, buffer.getvalue())
 
     def load(self, path: Path) -> None:
-        content = torch.load(path, weights_only=True)
-        self.network.load_state_dict(content["network"])
+        """Goes back to a saved state. Raises TrainingError when there is none or it is of another configuration."""
+        try:
+            content = torch.load(path, weights_only=True)
+            self.network.load_state_dict(content["network"])
+            self.optimizer.load_state_dict(content["optimizer"])
+        except OSError as error:
+            raise TrainingError(f"{path}: nothing to resume: {error.strerror}") from error
+        except (RuntimeError, KeyError, ValueError, TypeError, UnpicklingError) as error:
+            raise TrainingError(f"{path}: can't resume from this file, it is damaged or of another configuration: {error}") from error
         for name, tensor in content["averaged"].items():
             self.averaged[name].copy_(tensor)
-        self.optimizer.load_state_dict(content["optimizer"])
         self.step, self.best = content["step"], content["best"]
 
     def checkpoint(
-        self, config: TrainingConfig, datalist: Datalist, scores: Mapping[str, float] | None = None, with_hashes: bool = False
+        self, config: TrainingConfig, datalist: Datalist, scores: Mapping[str, float] | None = None, hashes: Mapping[str, str] | None = None
     ) -> Checkpoint:
+        """The averaged weights with their configuration and provenance."""
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         provenance = Provenance(
             model_id=f"spiderseg_unetr-{now[:10]}-{self.step}",
             created_utc=now,
-            command=shlex.join(["spiderseg", *sys.argv[1:]]),
+            command=f"spiderseg train --steps {config.steps} --seed {config.seed}",
             steps=self.step,
             training_patients=tuple(sorted({item.patient_id for item in datalist.training})),
             validation_patients=tuple(sorted({item.patient_id for item in datalist.validation})),
-            training_image_sha256=image_hashes(datalist.training) if with_hashes else {},
+            training_image_sha256=dict(hashes or {}),
             data=datalist.description,
             validation_scores=dict(scores or {}),
         )
@@ -243,7 +269,7 @@ class _TrainingState:
 
 def validate(checkpoint: Checkpoint, items: Sequence[DatasetItem], device: str) -> dict[str, float]:
     """Structure Dice in native space, without post-processing: mean over series per structure and kind, and the mean of all."""
-    predictor = Predictor(replace(checkpoint, weights={k: v.detach() for k, v in checkpoint.weights.items()}), device)
+    predictor = Predictor(checkpoint, device)
     dice: dict[str, list[float]] = {}
     for item in items:
         if item.image is None:
@@ -267,8 +293,3 @@ def _dice(classes: np.ndarray[Any, Any], reference: np.ndarray[Any, Any], struct
 def _append_line(path: Path, record: Mapping[str, Any]) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
-
-
-def config_record(config: TrainingConfig) -> dict[str, Any]:
-    """The configuration as JSON-able values, for the log."""
-    return asdict(config)

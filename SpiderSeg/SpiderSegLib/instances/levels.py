@@ -34,6 +34,9 @@ SHORTEST_OUTER_BODY_MM = 3.0
 PIECE_TO_PLANE_MM = 8.0
 PIECE_TO_CENTRE_MM = 30.0
 
+#: The same for a separator without disc, whose place is an estimate.
+PIECE_TO_CUT_MM = 12.0
+
 #: A cut is looked for this share of a level around its expected place.
 CUT_SEARCH_SHARE = 0.25
 
@@ -88,7 +91,6 @@ def find_levels(
     """
     pieces, candidates = disc_pieces(classes == Structure.DISC, spacing_mm)
     chain = best_chain(candidates, classes, spacing_mm)
-    vertebra = classes == Structure.VERTEBRA
     if chain:
         axis, discs, owner = _axis_of_discs([piece.number for piece in chain], pieces, spacing_mm)
     else:
@@ -98,10 +100,9 @@ def find_levels(
         axis, discs, owner = line, [], np.zeros(int(pieces.max()) + 1, dtype=np.uint8)
     height_map = sagittal_map(classes.shape[1:], spacing_mm[1:], axis.points_mm[:, 1:], axis.height_mm)
     tube = tube_mask(classes.shape, spacing_mm, axis, height_map)
-    disc_share = None if disc_probability is None else _profile(disc_probability, tube, height_map, axis)
-    profile = _profile(vertebra, tube, height_map, axis)
-    level_height = _level_height(axis.knots_mm)
-    cost = profile if disc_share is None else profile - disc_share
+    profile = _profile(classes == Structure.VERTEBRA, tube, height_map, axis)
+    cost = profile if disc_probability is None else profile - _profile(disc_probability, tube, height_map, axis)
+    level_height = _level_height(axis.knots_mm) if discs else TYPICAL_LEVEL_HEIGHT_MM
     heights, found = _all_heights(axis, profile, cost, bool(discs), level_height, open_below)
     if len(heights) < 2:
         return None
@@ -111,9 +112,23 @@ def find_levels(
             separators.append(discs[index])
             new_number[index + 1] = position
         else:
-            point, tangent = axis.at(height)
-            separators.append(Separator(point, tangent, is_disc=False))
-    return Levels(axis, tuple(separators), np.asarray(heights), pieces, new_number[owner], level_height, tube, height_map)
+            separators.append(Separator(*axis.at(height), is_disc=False))
+    disc_number = new_number[owner]
+    _claim_pieces_at_cuts(disc_number, pieces, separators, spacing_mm)
+    return Levels(axis, tuple(separators), np.asarray(heights), pieces, disc_number, level_height, tube, height_map)
+
+
+def _claim_pieces_at_cuts(
+    disc_number: NDArray[np.uint8], pieces: NDArray[np.int32], separators: list[Separator], spacing_mm: NDArray[np.float64]
+) -> None:
+    """Gives loose pieces near a separator without disc that separator's number; in place. The rest of a disc may be all that was found of it."""
+    boxes = ndimage.find_objects(pieces)
+    for number in np.flatnonzero(disc_number[1:] == 0) + 1:
+        centre = _points(pieces, int(number), boxes, spacing_mm).mean(axis=0)
+        for position, separator in enumerate(separators, start=1):
+            near = np.linalg.norm(centre - separator.centre_mm) <= PIECE_TO_CENTRE_MM
+            if near and not separator.is_disc and abs(float(separator.height_above_mm(centre[None])[0])) <= PIECE_TO_CUT_MM:
+                disc_number[number] = position
 
 
 def _axis_of_discs(chain: list[int], pieces: NDArray[np.int32], spacing_mm: NDArray[np.float64]) -> tuple[Axis, list[Separator], NDArray[np.uint8]]:
