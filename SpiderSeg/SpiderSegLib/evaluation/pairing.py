@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpiderSegLib.errors import DatasetError
-
-IMAGE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd")
+from SpiderSegLib.io import IMAGE_SUFFIXES, image_stem, image_suffix
 
 #: `predict --probabilities` writes these beside the labelmaps.
 PROBABILITIES_ENDING = "_probabilities"
@@ -32,8 +31,7 @@ class Pairing:
 
 def series_name(path: Path) -> str | None:
     """The file name without .mha, .mhd, .nii, .nii.gz or .nrrd (any case); None for other files."""
-    suffix = next((suffix for suffix in IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), None)
-    return path.name[: -len(suffix)] if suffix and path.name.lower() != suffix else None
+    return image_stem(path) or None if image_suffix(path) else None
 
 
 def pair_files(prediction: Path, reference: Path) -> Pairing:
