@@ -212,13 +212,20 @@ def main() -> None:
             print(f"{score.name:14s} {score.right:2d}/{score.instances:2d} {row} {score.seconds:5.2f} s CPU {score.result.state.value} {notes}")
             for text in (*score.result.reasons, *score.result.warnings):
                 print(f"               {text}")
-    total = sum(score.instances for score in scores)
-    means = " ".join(f"{structure.name.lower()} {np.nanmean([s.dice[structure] for s in scores]):.4f}" for structure in labels.FOREGROUND)
+    print(f"{arguments.set} {arguments.fault}: {summary(scores)}")
+
+
+def summary(scores: list[Scores]) -> str:
+    """The means over all masks in a line."""
+    right, total = sum(score.right for score in scores), sum(score.instances for score in scores)
+    means = ", ".join(f"{structure.name.lower()} {np.nanmean([s.dice[structure] for s in scores]):.4f}" for structure in labels.FOREGROUND)
+    lowest = min(score.dice[Structure.VERTEBRA] for score in scores)
     false = sum(len(score.false) for score in scores)
     assumed = sum(score.result.state is labels.LevelState.ASSUMED for score in scores)
-    print(
-        f"{arguments.set} {arguments.fault}: level accuracy {sum(s.right for s in scores) / total:.4f} of {total}; Dice {means}; lowest vertebra mean "
-        f"{min(s.dice[Structure.VERTEBRA] for s in scores):.3f}; {false} false; {assumed}/{len(scores)} assumed; slowest {max(s.seconds for s in scores):.2f} s CPU"
+    slowest = max(score.seconds for score in scores)
+    return (
+        f"level accuracy {right / total:.4f} of {total}; instance Dice {means}; worst mask's vertebrae {lowest:.3f}; {false} false; "
+        f"{assumed}/{len(scores)} assumed; slowest {slowest:.2f} s CPU"
     )
 
 

@@ -17,11 +17,16 @@ from SpiderSegLib.labels import Structure
 #: Distance between the centres of neighbouring lumbar and lower thoracic discs; 27-40 mm in 95 % of 300 reference discs.
 TYPICAL_LEVEL_HEIGHT_MM = 34.0
 
-#: How far a distance may be from typical before a link is worth nothing.
-LEVEL_HEIGHT_SPREAD_MM = 25.0
+#: How much longer than typical a link may be before it is worth nothing, and the most it costs: a missing disc must not break the chain.
+LONG_LINK_SPREAD_MM = 25.0
+LARGEST_LONG_LINK_COST = 0.8
 
-#: The most a wrong distance costs: a missing disc must not break the chain.
-LARGEST_DISTANCE_COST = 0.8
+#: How much shorter, without a most: a collapsed vertebra (20 mm) may be passed, two links half a level long by way of a false disc may not.
+SHORT_LINK_SPREAD_MM = 14.0
+
+#: Width over depth of a piece above which it is too round for a whole disc, and the share of its worth that is left to it. Discs have 0.2-0.5.
+ROUND_RATIO = 0.7
+ROUND_WORTH = 0.4
 
 #: Links longer than three levels or shorter than a collapsed vertebra (20 mm in the reference masks) are not made.
 SHORTEST_LINK_MM = 13.0
@@ -32,6 +37,9 @@ SHORTEST_LINK_WITHOUT_BONE_MM = 24.0
 
 #: A share of vertebra between two discs that counts as bone.
 BONE_SHARE = 0.3
+
+#: What less bone costs: as much as a disc is worth, so that a chain passes a missed body but does not end in a lone piece without bone before it.
+MISSING_BONE_COST = 1.0
 
 #: The angle between a link and the vertical that makes it worthless; the lowest link leans back by up to 45 degrees.
 WORTHLESS_ANGLE_DEG = 60.0
@@ -54,11 +62,12 @@ CANAL_PENALTY = 1.0
 
 @dataclass(frozen=True)
 class DiscPiece:
-    """A connected piece of the disc class: its number among the pieces, centre, and largest area in one sagittal slice."""
+    """A connected piece of the disc class: its number among the pieces, centre, largest area in one sagittal slice, and the width over depth there."""
 
     number: int
     centre_mm: NDArray[np.float64]
     area_mm2: float
+    roundness: float
 
 
 def disc_pieces(discs: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> tuple[NDArray[np.int32], list[DiscPiece]]:
@@ -72,13 +81,21 @@ def disc_pieces(discs: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> tu
     pieces = []
     for index, box in enumerate(ndimage.find_objects(numbered), start=1):
         voxels = numbered[box] == index
-        area = float(voxels.sum(axis=(1, 2)).max() * spacing_mm[1] * spacing_mm[2])
+        areas = voxels.sum(axis=(1, 2)) * spacing_mm[1] * spacing_mm[2]
+        area = float(areas.max())
         if area < SMALLEST_DISC_AREA_MM2:
             continue
         corner = np.array([axis.start for axis in box])
         centre = (np.argwhere(voxels).mean(axis=0) + corner) * spacing_mm
-        pieces.append(DiscPiece(index, centre, area))
+        pieces.append(DiscPiece(index, centre, area, _roundness(voxels[int(areas.argmax())], spacing_mm)))
     return numbered.astype(np.int32), sorted(pieces, key=lambda piece: -float(piece.centre_mm[1]))
+
+
+def _roundness(in_slice: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> float:
+    """Square root of the smaller over the larger second moment of a 2D mask; 1 for a circle."""
+    points = np.argwhere(in_slice) * spacing_mm[1:]
+    moments = np.linalg.eigvalsh(np.cov(points.T))
+    return float(np.sqrt(max(moments[0], 0) / moments[1]))
 
 
 def best_chain(pieces: list[DiscPiece], classes: NDArray[np.uint8], spacing_mm: NDArray[np.float64]) -> list[DiscPiece]:
@@ -112,7 +129,7 @@ def canal_by_row(canal: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> N
 
 def _piece_worth(piece: DiscPiece, canal: NDArray[np.float64], row_mm: float) -> float:
     """Up to 1 for the size, more with the canal behind the piece, less with the canal elsewhere."""
-    size = min(1.0, piece.area_mm2 / FULL_DISC_AREA_MM2)
+    size = min(1.0, piece.area_mm2 / FULL_DISC_AREA_MM2) * (ROUND_WORTH if piece.roundness > ROUND_RATIO else 1.0)
     sideways, backward = canal[min(round(float(piece.centre_mm[1]) / row_mm), len(canal) - 1)]
     if np.isnan(backward):
         return size
@@ -134,5 +151,8 @@ def _link_worth(lower: DiscPiece, upper: DiscPiece, classes: NDArray[np.uint8], 
     bone = float(np.mean(classes[k, j, i] == Structure.VERTEBRA))
     if bone < BONE_SHARE and length < SHORTEST_LINK_WITHOUT_BONE_MM:
         return -np.inf
-    distance_cost = min(LARGEST_DISTANCE_COST, ((length - TYPICAL_LEVEL_HEIGHT_MM) / LEVEL_HEIGHT_SPREAD_MM) ** 2)
+    excess = length - TYPICAL_LEVEL_HEIGHT_MM
+    distance_cost = min(LARGEST_LONG_LINK_COST, (excess / LONG_LINK_SPREAD_MM) ** 2) if excess > 0 else (excess / SHORT_LINK_SPREAD_MM) ** 2
+    if bone < BONE_SHARE:
+        distance_cost += MISSING_BONE_COST
     return bone - distance_cost - float(angle / WORTHLESS_ANGLE_DEG) ** 2

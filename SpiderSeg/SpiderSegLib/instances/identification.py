@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from SpiderSegLib.instances.levels import Levels
+from SpiderSegLib.instances.levels import Levels, tilt_deg
 
 #: Tilt of the lowest disc, downward to anterior, in the sagittal plane. The 67 reference L5/S1 discs have 18-55 degrees, L4/L5 5-28, L3/L4 -9..13
 #: and all above less than 5.
@@ -25,12 +25,6 @@ COMPARED_BODIES = 2
 
 #: Fewer voxels say nothing.
 FEWEST_VOXELS = 20
-
-
-def lowest_disc_tilt_deg(levels: Levels) -> float:
-    """Angle in the sagittal plane by which the lowest separator falls to anterior."""
-    normal = levels.separators[0].normal
-    return float(np.degrees(np.arctan2(-normal[2], -normal[1])))
 
 
 def sacrum_to_body_intensity(
@@ -56,7 +50,7 @@ def reasons_unidentified(levels: Levels, room_below_mm: float, lower_border_mm: 
     if not levels.separators[0].is_disc:
         reasons.append("no disc was found below the lowest vertebra")
         return tuple(reasons)
-    tilt = lowest_disc_tilt_deg(levels)
+    tilt = tilt_deg(levels.separators[0])
     if tilt < SMALLEST_LUMBOSACRAL_TILT_DEG:
         reasons.append(f"the lowest disc is tilted by {tilt:.0f} degrees only, so that what lies below it does not look like the sacrum")
     low, high = SACRUM_TO_BODY_INTENSITY

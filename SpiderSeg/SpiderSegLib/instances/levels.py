@@ -27,6 +27,13 @@ TYPICAL_DISC_HEIGHT_MM = 8.0
 #: Below the lowest disc a piece shorter than this share of a body is a false sacrum, not a vertebra.
 SMALLEST_LOWEST_BODY_SHARE = 0.65
 
+#: A disc falling to anterior by this many degrees, with bone but no disc of its own below, is L5/S1 and the bone the sacrum: the reference L5/S1
+#: discs have 18-55 degrees, all higher discs but two of 67 less than 24.
+LUMBOSACRAL_TILT_DEG = 24.0
+
+#: A disc below such a one and smaller than this share of it is the rudimentary disc S1/S2.
+RUDIMENTARY_DISC_SHARE = 0.3
+
 #: Bodies reaching less than this beyond the outer disc are not counted: the voxels of one slice of endplate.
 SHORTEST_OUTER_BODY_MM = 3.0
 
@@ -90,9 +97,12 @@ def find_levels(
     lower border, so that a short piece of bone there is a cut vertebra.
     """
     pieces, candidates = disc_pieces(classes == Structure.DISC, spacing_mm)
-    chain = best_chain(candidates, classes, spacing_mm)
+    chain = [piece.number for piece in best_chain(candidates, classes, spacing_mm)]
     if chain:
-        axis, discs, owner = _axis_of_discs([piece.number for piece in chain], pieces, spacing_mm)
+        axis, discs, owner = _axis_of_discs(chain, pieces, spacing_mm)
+        if len(chain) > 1 and tilt_deg(discs[1]) >= LUMBOSACRAL_TILT_DEG and _size_ratio(owner, pieces) < RUDIMENTARY_DISC_SHARE:
+            pieces[owner[pieces] == 1] = 0
+            axis, discs, owner = _axis_of_discs(chain[1:], pieces, spacing_mm)
     else:
         line = _body_line(classes, spacing_mm)
         if line is None:
@@ -103,7 +113,8 @@ def find_levels(
     profile = _profile(classes == Structure.VERTEBRA, tube, height_map, axis)
     cost = profile if disc_probability is None else profile - _profile(disc_probability, tube, height_map, axis)
     level_height = _level_height(axis.knots_mm) if discs else TYPICAL_LEVEL_HEIGHT_MM
-    heights, found = _all_heights(axis, profile, cost, bool(discs), level_height, open_below)
+    is_lumbosacral = bool(discs) and not open_below and tilt_deg(discs[0]) >= LUMBOSACRAL_TILT_DEG
+    heights, found = _all_heights(axis, profile, cost, bool(discs), level_height, open_below, is_lumbosacral)
     if len(heights) < 2:
         return None
     separators, new_number = [], np.zeros(len(discs) + 1, dtype=np.uint8)
@@ -118,12 +129,25 @@ def find_levels(
     return Levels(axis, tuple(separators), np.asarray(heights), pieces, disc_number, level_height, tube, height_map)
 
 
+def tilt_deg(separator: Separator) -> float:
+    """Angle in the sagittal plane by which a separator falls to anterior."""
+    return float(np.degrees(np.arctan2(-separator.normal[2], -separator.normal[1])))
+
+
+def _size_ratio(owner: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float:
+    """Size of the lowest disc of the chain over that of the next one."""
+    sizes = np.bincount(owner[pieces].ravel(), minlength=3)
+    return float(sizes[1] / max(1, sizes[2]))
+
+
 def _claim_pieces_at_cuts(
     disc_number: NDArray[np.uint8], pieces: NDArray[np.int32], separators: list[Separator], spacing_mm: NDArray[np.float64]
 ) -> None:
     """Gives loose pieces near a separator without disc that separator's number; in place. The rest of a disc may be all that was found of it."""
     boxes = ndimage.find_objects(pieces)
     for number in np.flatnonzero(disc_number[1:] == 0) + 1:
+        if boxes[number - 1] is None:
+            continue
         centre = _points(pieces, int(number), boxes, spacing_mm).mean(axis=0)
         for position, separator in enumerate(separators, start=1):
             near = np.linalg.norm(centre - separator.centre_mm) <= PIECE_TO_CENTRE_MM
@@ -134,7 +158,7 @@ def _claim_pieces_at_cuts(
 def _axis_of_discs(chain: list[int], pieces: NDArray[np.int32], spacing_mm: NDArray[np.float64]) -> tuple[Axis, list[Separator], NDArray[np.uint8]]:
     """Axis, disc planes from inferior to superior, and for each piece number the place of its disc in the chain (from 1, 0 = none)."""
     boxes = ndimage.find_objects(pieces)
-    points = {number: _points(pieces, number, boxes, spacing_mm) for number in range(1, len(boxes) + 1)}
+    points = {number: _points(pieces, number, boxes, spacing_mm) for number, box in enumerate(boxes, start=1) if box is not None}
     own = [points[number] for number in chain]
     owner = np.zeros(len(boxes) + 1, dtype=np.uint8)
     owner[chain] = np.arange(1, len(chain) + 1)
@@ -201,7 +225,7 @@ def _level_height(knots_mm: NDArray[np.float64]) -> float:
 
 
 def _all_heights(
-    axis: Axis, profile: NDArray[np.float64], cost: NDArray[np.float64], has_discs: bool, level_height: float, open_below: bool
+    axis: Axis, profile: NDArray[np.float64], cost: NDArray[np.float64], has_discs: bool, level_height: float, open_below: bool, is_lumbosacral: bool
 ) -> tuple[list[float], list[int]]:
     """Heights of all separators from the lowest up, and for each the place of its disc in the chain or -1 for a cut."""
     if not has_discs:
@@ -214,7 +238,7 @@ def _all_heights(
             found.append(-1)
         heights.append(float(upper))
         found.append(place)
-    below = _reach_mm(profile[axis.height_mm < 0][::-1])
+    below = 0.0 if is_lumbosacral else _reach_mm(profile[axis.height_mm < 0][::-1])
     shortest = SHORTEST_OUTER_BODY_MM if open_below else SMALLEST_LOWEST_BODY_SHARE * (level_height - TYPICAL_DISC_HEIGHT_MM)
     for _ in range(_bodies_in(below, level_height, shortest)):
         heights.insert(0, heights[0] - level_height)

@@ -148,8 +148,8 @@ def _to_crop(numbered: dict[Structure, NDArray[np.uint8]], classes: NDArray[np.u
     result = np.zeros(classes.shape, dtype=np.uint8)
     for k in range(classes.shape[0]):
         j, i = np.nonzero(classes[k])
-        at = min(k // grid.step[0], last[0]), np.minimum(j // grid.step[1], last[1]), np.minimum(i // grid.step[2], last[2])
-        result[k, j, i] = wide[(np.minimum(classes[k, j, i], Structure.CANAL), *at)]
+        rows, columns = np.minimum(j // grid.step[1], last[1]), np.minimum(i // grid.step[2], last[2])
+        result[k, j, i] = wide[classes[k, j, i], min(k // grid.step[0], last[0]), rows, columns]
     return result
 
 
