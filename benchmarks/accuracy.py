@@ -66,7 +66,7 @@ def summary_rows(cases: list[ScoredCase]) -> list[dict[str, object]]:
     rows = []
     for sequence in sorted({sequence_of(case.evaluation.series) for case in cases}):
         evaluations = tuple(case.evaluation for case in cases if sequence_of(case.evaluation.series) == sequence)
-        for name, statistic in summarize_scores(Evaluation(evaluations, (), ()))["all"].items():
+        for name, statistic in summarize_scores(Evaluation(evaluations, (), ()))["overall"].items():
             if statistic.n and name.split(".")[0] in ("structure_dice", "instance_dice", "level_accuracy", "asd_mm"):
                 rows.append({"sequence": sequence, "score": name, "mean": statistic.mean, "std": statistic.std, "n": statistic.n})
     return rows

@@ -1,19 +1,21 @@
 """DICOM folders: which series they hold, which of them are sagittal lumbar MR, and reading one of them.
 
-GDCM (in SimpleITK) sorts the slices and reads enhanced multi-frame files; no other DICOM package is needed.
+GDCM (in SimpleITK) reads the pixels, compressed ones too; frames of enhanced files are placed by dicom_multiframe.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from SpiderSegLib.errors import GeometryError, ImageReadError
-from SpiderSegLib.io import geometry_of
+from SpiderSegLib.dicom_multiframe import read_multiframe
+from SpiderSegLib.errors import GeometryError, ImageReadError, MissingPackageError
+from SpiderSegLib.slice_stack import SlicePlane, geometry_of_stack, slice_order
 from SpiderSegLib.volume import Volume
 
 #: Header fields kept with a volume: what tells the sequence, never who the patient is.
@@ -35,27 +37,30 @@ HEADER_TAGS = {
     "0020|0011": "SeriesNumber",
 }
 
-_POSITION_TAG = "0020|0032"
-_ORIENTATION_TAG = "0020|0037"
+_NUMBER_OF_FRAMES = "0028|0008"
+_SOP_CLASS = "0008|0016"
 
-_SPINE_WORDS = re.compile(r"spine|lumb|lwk|lws|sacr|rachis|column|wirbel|^ls$|^l-?spine$|^s?pelvis$", re.IGNORECASE)
-_LOCALIZER_WORDS = re.compile(r"locali[sz]er|scout|survey|topogram|3-?plane", re.IGNORECASE)
+#: Enhanced MR and its conversion from classic files; with one frame, too, their geometry is in functional groups.
+_ENHANCED_SOP_CLASSES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
 
-#: Slices whose distance varies by more than this share of their mean can't be put on one grid.
-UNEVEN_SLICES_SHARE = 0.1
+_LUMBAR_WORDS = re.compile(r"lumb|lumbal|lwk|lws|(?<![a-z])l-?s?[ _-]?sp(?:ine)?(?![a-z])|sacr|(?<![a-z])tl-?spine", re.IGNORECASE)
+_OTHER_SPINE_WORDS = re.compile(r"cervic|(?<![a-z])c[ _-]?spine|hws|thorac|(?<![a-z])t[ _-]?spine|dorsal|bws", re.IGNORECASE)
+_SPINE_WORDS = re.compile(r"spine|rachis|column|wirbel|(?<![a-z])ls(?![a-z])", re.IGNORECASE)
+_LOCALIZER_WORDS = re.compile(r"locali[sz]er|scout|survey|topogram|3-?plane|(?<![a-z])loc(?![a-z])", re.IGNORECASE)
 
 _PREAMBLE = 128
 
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """One series of a folder: its files in slice order and the header of its first slice."""
+    """One series of a folder: its files in slice order, where they lie, and the header of the first."""
 
     folder: Path
     uid: str
     files: tuple[str, ...]
+    planes: tuple[SlicePlane, ...]
     header: dict[str, str]
-    orientation: str
+    is_multiframe: bool = False
 
     @property
     def label(self) -> str:
@@ -68,20 +73,33 @@ class DicomSeries:
         header = self.header
         if header.get("Modality", "MR") != "MR":
             return f"modality {header['Modality']}, not MR"
-        described = " ".join(header.get(key, "") for key in ("ImageType", "SeriesDescription"))
-        if _LOCALIZER_WORDS.search(described):
+        if _LOCALIZER_WORDS.search(" ".join(header.get(key, "") for key in ("ImageType", "SeriesDescription"))):
             return "localizer"
-        if self.orientation != "sagittal":
-            return f"{self.orientation}, not sagittal"
-        body_part = header.get("BodyPartExamined", "")
-        if body_part and not _SPINE_WORDS.search(body_part):
+        if not all(plane.is_parallel_to(self.planes[0]) for plane in self.planes):
+            return "slices in several directions"
+        if self.planes[0].orientation != "sagittal":
+            return f"{self.planes[0].orientation}, not sagittal"
+        return self._other_body_part
+
+    @property
+    def _other_body_part(self) -> str | None:
+        """Why the header says that this is not the lumbar spine; a lumbar word in the description outweighs a wrong body part."""
+        body_part, description = self.header.get("BodyPartExamined", ""), self.header.get("SeriesDescription", "")
+        if _LUMBAR_WORDS.search(f"{body_part} {description} {self.header.get('ProtocolName', '')}"):
+            return None
+        if _OTHER_SPINE_WORDS.search(description):
+            return f"described as {description}"
+        if body_part and (_OTHER_SPINE_WORDS.search(body_part) or not _SPINE_WORDS.search(body_part)):
             return f"body part {body_part}"
         return None
 
 
 def is_dicom_folder(folder: Path) -> bool:
-    """Whether a folder (not its subfolders) holds at least one DICOM file."""
-    return any(_is_dicom_file(path) for path in sorted(folder.iterdir()))
+    """Whether a folder (not its subfolders) holds at least one DICOM file. Raises ImageReadError when it can't be listed."""
+    try:
+        return any(_is_dicom_file(path) for path in sorted(folder.iterdir()))
+    except OSError as error:
+        raise ImageReadError(f"{error.filename or folder}: can't be read: {error.strerror}") from error
 
 
 def _is_dicom_file(path: Path) -> bool:
@@ -97,30 +115,49 @@ def list_series(folder: Path) -> list[DicomSeries]:
     Raises ImageReadError when it holds none.
     """
     uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    found = []
-    for uid in uids:
-        files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(files[0])
-        try:
-            reader.ReadImageInformation()
-        except RuntimeError:
-            continue  # a report or presentation state: DICOM without an image
-        found.append(DicomSeries(folder, uid, tuple(files), _header(reader), _orientation(reader)))
-    if not found:
-        raise ImageReadError(f"{folder}: no DICOM image series found")
-    return sorted(found, key=lambda series: (_number(series.header.get("SeriesNumber", "")), series.uid))
+    found = [_series(folder, uid, sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)) for uid in uids]
+    images = [series for series in found if series is not None]
+    if not images:
+        raise ImageReadError(f"{folder}: no DICOM image series found; if they lie in its subfolders, give those")
+    return sorted(images, key=lambda series: (_number(series.header.get("SeriesNumber", "")), series.uid))
+
+
+def _series(folder: Path, uid: str, files: Sequence[str]) -> DicomSeries | None:
+    """A series with its slices in order, or None when no file of it is an image (a report, a presentation state)."""
+    readers = [reader for file in files if (reader := _open(file)) is not None]
+    if not readers:
+        return None
+    planes = [_plane(reader) for reader in readers]
+    order = slice_order(planes)
+    first = readers[order[0]]
+    is_multiframe = _tag(first, _SOP_CLASS) in _ENHANCED_SOP_CLASSES or _number(_tag(first, _NUMBER_OF_FRAMES)) > 1
+    in_order = tuple(readers[n].GetFileName() for n in order)
+    return DicomSeries(folder, uid, in_order, tuple(planes[n] for n in order), _header(first), is_multiframe)
+
+
+def _open(file: str) -> sitk.ImageFileReader | None:
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(file)
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    return reader
+
+
+def _plane(reader: sitk.ImageFileReader) -> SlicePlane:
+    size = reader.GetDimension()
+    direction = reader.GetDirection()
+    return SlicePlane.of(reader.GetOrigin()[:3], direction[0 : 3 * size : size], direction[1 : 3 * size : size])
+
+
+def _tag(reader: sitk.ImageFileReader, tag: str) -> str:
+    return reader.GetMetaData(tag).strip(" \0") if reader.HasMetaDataKey(tag) else ""
 
 
 def _header(reader: sitk.ImageFileReader) -> dict[str, str]:
-    values = {name: reader.GetMetaData(tag).strip(" \0") for tag, name in HEADER_TAGS.items() if reader.HasMetaDataKey(tag)}
-    return {name: value for name, value in values.items() if value}
-
-
-def _orientation(reader: sitk.ImageFileReader) -> str:
-    direction = np.asarray(reader.GetDirection()[:9]).reshape(3, 3)
-    normal = np.abs(np.cross(direction[:, 0], direction[:, 1]))
-    return ("sagittal", "coronal", "axial")[int(np.argmax(normal))]
+    return {name: value for tag, name in HEADER_TAGS.items() if (value := _tag(reader, tag))}
 
 
 def _number(text: str) -> int:
@@ -130,45 +167,45 @@ def _number(text: str) -> int:
 def series_stem(series: DicomSeries, alone: bool) -> str:
     """File name stem for a series' results: the folder's name, with number and description unless it is alone in the folder."""
     parts = [series.folder.resolve().name] if alone else [series.folder.resolve().name, *series.label.split()]
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", "_".join(parts)).strip("._") or "series"
+    return re.sub(r"[^\w.-]+", "_", "_".join(parts)).strip("._") or "series"
 
 
 def read_series(series: DicomSeries) -> Volume:
-    """Reads a series as one volume.
+    """Reads a series as one volume, k along the slice normal.
 
-    Raises ImageReadError when slices are missing, of different size, or colored; GeometryError when their distances vary.
+    Raises ImageReadError when a file is damaged or slices differ in size, are colored, or share a position; GeometryError when
+    slices are missing, not parallel or shifted; MissingPackageError for a multi-frame file without pydicom.
     """
     name = f"{series.folder} ({series.label})"
     try:
-        image = sitk.ReadImage(series.files[0]) if len(series.files) == 1 else _read_stack(series)
+        return _read_multiframe(series, name) if series.is_multiframe else _read_stack(series, name)
+    except (ImageReadError, GeometryError, MissingPackageError) as error:
+        raise type(error)(f"{name}: {error}") from error
     except RuntimeError as error:
         raise ImageReadError(f"{name}: can't be read: {str(error).strip().splitlines()[-1]}") from error
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        raise ImageReadError(f"{name}: expected one value a voxel, found {image.GetNumberOfComponentsPerPixel()} (a color image)")
-    if image.GetDimension() != 3:
-        raise ImageReadError(f"{name}: expected one 3D stack, found {image.GetDimension()}D of size {image.GetSize()}")
-    return Volume(sitk.GetArrayFromImage(image), geometry_of(image), name, dict(series.header))
 
 
-def _read_stack(series: DicomSeries) -> sitk.Image:
-    _check_slice_distances(series)
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(series.files)
-    return reader.Execute()
+def _read_multiframe(series: DicomSeries, name: str) -> Volume:
+    if len(series.files) != 1:
+        raise ImageReadError(f"expected one multi-frame file, found {len(series.files)} in one series; put each into a folder of its own")
+    found = read_multiframe(Path(series.files[0]))
+    return Volume(found.array, found.geometry, name, {**series.header, **found.header})
 
 
-def _check_slice_distances(series: DicomSeries) -> None:
-    """A missing slice or a second echo shows as an uneven or zero distance; ITK alone would squeeze them onto an even grid."""
-    positions = []
+def _read_stack(series: DicomSeries, name: str) -> Volume:
+    reader = _open(series.files[0])
+    if reader is None:
+        raise ImageReadError(f"{series.files[0]}: can't be read any more")
+    size, spacing = reader.GetSize(), reader.GetSpacing()
+    geometry = geometry_of_stack(series.planes, (size[0], size[1]), (spacing[0], spacing[1]), spacing[2])
+    slices = []
     for file in series.files:
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(file)
-        reader.ReadImageInformation()
-        positions.append(reader.GetOrigin()[:3])
-        normal = np.cross(*np.asarray(reader.GetDirection()[:9]).reshape(3, 3).T[:2])
-    distances = np.abs(np.diff(np.asarray(positions) @ normal))
-    if distances.min() <= 0 or np.ptp(distances) > UNEVEN_SLICES_SHARE * distances.mean():
-        raise GeometryError(
-            f"{series.folder} ({series.label}): expected evenly spaced slices, found distances from {distances.min():.2f} to "
-            f"{distances.max():.2f} mm in {len(series.files)} files; a slice is missing, or several echoes share one series"
-        )
+        image = sitk.ReadImage(file, imageIO="GDCMImageIO")
+        if image.GetNumberOfComponentsPerPixel() != 1:
+            raise ImageReadError(f"expected one value a voxel, found {image.GetNumberOfComponentsPerPixel()} (a color image)")
+        array = sitk.GetArrayFromImage(image)
+        if array.shape != (1, size[1], size[0]):
+            raise ImageReadError(f"expected slices of {size[0]} x {size[1]} pixels, found {array.shape} (k, j, i) in {Path(file).name}")
+        slices.append(array[0])
+    # Slices may be scaled one by one, and GDCM then picks a type for each: stack gives the one that holds all.
+    return Volume(np.stack(slices), geometry, name, dict(series.header))

@@ -175,7 +175,7 @@ class Predictor:
             return Prediction(probabilities, None, plan)
         mirrored = np.flip(self._slide(counted, tensor.flip(2), plan), axis=1)
         disagreement = (np.abs(probabilities - mirrored).sum(axis=0) / 2).astype(np.float32)
-        return Prediction((probabilities + mirrored) / 2, disagreement, plan)
+        return Prediction(((probabilities + mirrored) / 2).astype(np.float32), disagreement, plan)
 
     def _slide(self, network: _CountedNetwork, tensor: Tensor, plan: DevicePlan) -> NDArray[np.float32]:
         with torch.inference_mode():

@@ -5,6 +5,7 @@ MetaImage and NRRD go through SimpleITK; NIfTI through nibabel, whose affine is 
 
 from __future__ import annotations
 
+import gzip
 import re
 import zlib
 from pathlib import Path
@@ -46,6 +47,9 @@ _NIFTI_GEOMETRY_FIELDS = (
     *("qform_code", "sform_code", "xyzt_units", "srow_x", "srow_y", "srow_z"),
     *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
 )
+
+#: Higher levels make labelmaps hardly smaller, and take longer.
+GZIP_LEVEL = 6
 
 _WRITTEN_PARTLY = "the file could not be written completely; is the disk full?"
 
@@ -188,9 +192,11 @@ def _read_nifti(path: Path) -> Volume:
 
 def geometry_from_affine_ras(affine_ras: NDArray[np.float64], size_ijk: tuple[int, ...]) -> Geometry:
     """The geometry of a RAS affine (i, j, k, 1) -> mm. Raises GeometryError when it is singular or sheared."""
+    if not np.all(np.isfinite(affine_ras)):
+        raise GeometryError(f"expected finite numbers in the affine, found {affine_ras.tolist()}")
     affine = LPS_TO_RAS @ affine_ras
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.all(np.isfinite(affine)) or spacing.min() <= 0:
+    if spacing.min() <= 0:
         raise GeometryError(f"expected a positive spacing in mm, found {spacing.tolist()}")
     direction = (affine[:3, :3] / spacing).ravel().tolist()
     i, j, k = (int(n) for n in size_ijk)
@@ -228,7 +234,7 @@ def _write_with_itk(path: Path, volume: Volume, nrrd_source: Path | None) -> Non
         if nrrd_source is not None:
             _copy_nrrd_geometry(nrrd_source, path)
         # ITK does not report a full disk: what can't be read back was not written.
-        is_complete = np.array_equal(sitk.GetArrayViewFromImage(sitk.ReadImage(str(path))), volume.array, equal_nan=True)
+        is_complete = np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), volume.array, equal_nan=True)
     except RuntimeError as error:
         raise OSError(_WRITTEN_PARTLY) from error
     if not is_complete:
@@ -283,7 +289,8 @@ def _write_nifti(path: Path, volume: Volume, source: Path | None) -> None:
     image.header.set_xyzt_units("mm")
     if source is not None:
         _copy_nifti_geometry(nibabel.load(source).header, image.header)
-    nibabel.save(image, path)
+    content = image.to_bytes()
+    path.write_bytes(gzip.compress(content, GZIP_LEVEL, mtime=0) if image_suffix(path) == ".nii.gz" else content)
 
 
 def _copy_nifti_geometry(source: Any, target: Any) -> None:

@@ -94,7 +94,8 @@ def network_from(checkpoint: Checkpoint) -> UNETR:
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in checkpoint.weights.items()})
     except RuntimeError as error:
-        raise WeightsError(f"{checkpoint.provenance.model_id}: the weights do not fit the stored configuration: {error}") from error
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{checkpoint.provenance.model_id}: the weights do not fit the stored configuration: {reason}") from error
     return network.eval()
 
 
@@ -144,6 +145,9 @@ def _checkpoint_from(content: Mapping[str, Any], path: Path, sha256: str) -> Che
         provenance = dict(content["provenance"])
         for key in ("training_patients", "validation_patients"):
             provenance[key] = tuple(provenance[key])
-        return Checkpoint(content["weights"], ModelConfig(**model), PreprocessingConfig(**content["preprocessing"]), Provenance(**provenance), sha256)
+        weights = dict(content["weights"])
+        if not all(isinstance(tensor, torch.Tensor) for tensor in weights.values()):
+            raise TypeError("weights that are no tensors")
+        return Checkpoint(weights, ModelConfig(**model), PreprocessingConfig(**content["preprocessing"]), Provenance(**provenance), sha256)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: the checkpoint's configuration can't be read: {error}") from error

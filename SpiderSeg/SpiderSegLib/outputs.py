@@ -14,3 +14,8 @@ class OutputPaths:
     sidecar: Path
     overlay: Path | None = None
     probabilities: Path | None = None
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every path that will be written."""
+        return tuple(path for path in (self.labelmap, self.sidecar, self.overlay, self.probabilities) if path is not None)

@@ -22,8 +22,11 @@ WORKING_ORIENTATION = "PIR"
 
 _OPPOSITE = dict(zip("LRPAIS", "RLAPSI", strict=True))
 
-#: Voxels brighter than this share of the 99th percentile belong to the body; air in magnitude MR lies well below it.
+#: Voxels brighter than this share of the way from floor to 99th percentile belong to the body; air in magnitude MR lies well below it.
 BODY_THRESHOLD_SHARE = 0.1
+
+#: The floor: what is darker (a negative padding value, a broken voxel) counts as this percentile of the whole image, as a rule zero signal.
+FLOOR_PERCENTILE = 0.5
 
 
 @dataclass(frozen=True)
@@ -150,9 +153,8 @@ def normalize(array: NDArray[Any], config: PreprocessingConfig) -> NDArray[np.fl
     A constant array becomes all zero.
     """
     values = array.astype(np.float32)
-    high = float(np.percentile(values, 99))
-    low = float(values.min())
-    body = values[values > low + BODY_THRESHOLD_SHARE * (high - low)]
+    floor, high = (float(p) for p in np.percentile(values, (FLOOR_PERCENTILE, 99)))
+    body = values[values > floor + BODY_THRESHOLD_SHARE * (high - floor)]
     if body.size == 0:
         return np.zeros_like(values)
     low, high = (float(p) for p in np.percentile(body, (config.lower_percentile, config.upper_percentile)))
@@ -160,8 +162,8 @@ def normalize(array: NDArray[Any], config: PreprocessingConfig) -> NDArray[np.fl
     deviation = float(inside.std())
     if deviation == 0:
         return np.zeros_like(values)
-    # Air stays below the body's lower percentile: it is clipped at zero signal, not at the percentile.
-    return (np.minimum(values, high) - float(inside.mean())) / np.float32(deviation)
+    # Air lies below the body's lower percentile: it is clipped at zero signal, not at the percentile.
+    return (np.clip(values, floor, high) - np.float32(inside.mean())) / np.float32(deviation)
 
 
 def prepare(volume: Volume, config: PreprocessingConfig) -> PreparedVolume:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from SpiderSegLib.volume import Volume
 
 REAL_DATA_VARIABLE = "SPIDERSEG_REAL_DATA"
 STRICT_VARIABLE = "SPIDERSEG_TEST_STRICT"
@@ -20,6 +25,43 @@ def real_data() -> Path:
     path = Path(folder).resolve()
     if not (path / "spider").is_dir():
         pytest.skip(f"{REAL_DATA_VARIABLE}={folder} holds no folder spider/")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a very small network with random weights, for tests of everything but what it finds."""
+    import torch
+
+    from SpiderSegLib.network import Checkpoint, ModelConfig, Provenance, build_network, save_checkpoint
+    from SpiderSegLib.preprocessing import PreprocessingConfig
+
+    config = ModelConfig(roi_size_kji=(16, 32, 32), feature_size=4, hidden_size=32, mlp_dim=64, num_heads=4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build_network(config)
+    path = tmp_path_factory.mktemp("weights") / "tiny.pt"
+    save_checkpoint(path, Checkpoint(network.state_dict(), config, PreprocessingConfig(in_plane_spacing_mm=6.0), Provenance("tiny")))
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_series() -> Volume:
+    """A sagittal phantom in few voxels, as a scanner would store it: spacing and origin with all their digits."""
+    from SpiderSegLib.phantom import default_geometry, make_phantom
+
+    phantom = make_phantom(geometry=default_geometry((56, 64, 5), (10 / 3, 1 / 0.31, 6.6000001)))
+    return phantom.volume.with_array(phantom.volume.array.astype(np.int16))
+
+
+@pytest.fixture
+def series_file(small_series: Volume, tmp_path: Path) -> Path:
+    """`small_series` as tmp_path/in/a_t2.mha."""
+    from SpiderSegLib.io import write_volume
+
+    path = tmp_path / "in" / "a_t2.mha"
+    path.parent.mkdir()
+    write_volume(path, small_series)
     return path
 
 

@@ -18,8 +18,8 @@ LIBRARY = ROOT / "SpiderSeg" / "SpiderSegLib"
 
 #: Imports go only to the same or a lower level. A new module gets its line here.
 LEVELS = [
-    {"errors", "paths", "labels", "volume", "outputs", "stages"},
-    {"io", "dicom", "sequence", "preprocessing", "instances", "metrics", "measurements", "uncertainty", "linter", "phantom"},
+    {"errors", "paths", "labels", "volume", "outputs", "stages", "atomic", "slice_stack"},
+    {"io", "dicom", "dicom_multiframe", "sequence", "preprocessing", "instances", "metrics", "measurements", "uncertainty", "linter", "phantom"},
     {"network", "weights", "augmentation", "synthesis", "dataset", "corrections"},
     {"inference", "pipeline", "overlay", "results", "training", "evaluation", "active_learning", "bundle"},
     {"cli", "mrml", "__main__"},

@@ -143,7 +143,9 @@ def test_a_file_that_can_not_be_read_is_refused(tmp_path, path):
         load_checkpoint(tmp_path / path)
 
 
-@pytest.mark.parametrize("content", [{"weights": {}}, {"format": "spiderseg-checkpoint-0"}, [1, 2], torch.zeros(3)], ids=["none", "old", "list", "tensor"])
+@pytest.mark.parametrize(
+    "content", [{"weights": {}}, {"format": "spiderseg-checkpoint-0"}, [1, 2], torch.zeros(3)], ids=["none", "old", "list", "tensor"]
+)
 def test_torch_files_of_other_formats_are_refused(tmp_path, content):
     with pytest.raises(WeightsError, match=f"expected a checkpoint of format {CHECKPOINT_FORMAT}"):
         load_checkpoint(with_content(tmp_path / "other.pt", content))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from enum import Enum
 from typing import Protocol
 
+from SpiderSegLib.errors import Cancelled
 from SpiderSegLib.stages import Stage
 
 
@@ -47,15 +49,23 @@ class BarProgress:
 
 
 class JsonProgress:
-    """One JSON object a line on stdout: stage, fraction 0..1 of the whole command, message."""
+    """One JSON object a line on stdout: stage, fraction 0..1 of the whole command (it never falls), message."""
 
     def __init__(self, title: str, first: float = 0.0, share: float = 1.0) -> None:
         self._title, self._first, self._share = title, first, share
+        self._reached = first
 
     def report(self, stage: str, fraction: float, message: str = "") -> None:
-        record = {"stage": stage, "fraction": round(self._first + self._share * fraction, 4), "message": message or self._title}
-        sys.stdout.write(json.dumps(record) + "\n")
-        sys.stdout.flush()
+        """Writes a line. Raises Cancelled when nobody reads any more."""
+        self._reached = max(self._reached, self._first + self._share * fraction)
+        record = {"stage": stage, "fraction": round(self._reached, 4), "message": message or self._title}
+        try:
+            sys.stdout.write(json.dumps(record) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            # The interpreter flushes once more on its way out and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Cancelled("the reader of the progress lines is gone") from error
 
     def close(self) -> None:
         pass

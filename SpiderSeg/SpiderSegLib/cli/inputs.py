@@ -49,7 +49,7 @@ def find_series(inputs: list[Path], selection: list[str] | None = None) -> Found
     left_out: list[tuple[str, str]] = []
     for path in inputs:
         try:
-            found = _in_folder(path, selection or []) if path.is_dir() else FoundSeries((SeriesInput(image_stem(path), path),))
+            found = _in_folder(path, selection or []) if path.is_dir() else _file(path)
         except SpiderSegError as error:
             found = FoundSeries((SeriesInput(image_stem(path), path, error=error),))
         series.extend(found.series)
@@ -57,29 +57,46 @@ def find_series(inputs: list[Path], selection: list[str] | None = None) -> Found
     return FoundSeries(tuple(series), tuple(left_out))
 
 
+def _file(path: Path) -> FoundSeries:
+    if not path.exists():
+        raise ImageReadError(f"{path}: no such file or folder")
+    return FoundSeries((SeriesInput(image_stem(path), path),))
+
+
 def _in_folder(folder: Path, selection: list[str]) -> FoundSeries:
     if is_dicom_folder(folder):
         return _in_study(folder, selection)
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and image_suffix(path) and not path.name.startswith(".")]
     if not files:
-        raise ImageReadError(f"{folder}: holds no DICOM and no image files (.mha, .mhd, .nii, .nii.gz, .nrrd)")
+        raise ImageReadError(f"{folder}: holds no DICOM and no image files (.mha, .mhd, .nii, .nii.gz, .nrrd); subfolders are not searched")
     return FoundSeries(tuple(SeriesInput(image_stem(path), path) for path in files))
 
 
 def _in_study(folder: Path, selection: list[str]) -> FoundSeries:
     everything = list_series(folder)
-    reasons = {series.uid: _reason_left_out(series, selection) for series in everything}
-    chosen = [series for series in everything if reasons[series.uid] is None]
-    left_out = tuple((f"{folder} ({series.label})", reason) for series in everything if (reason := reasons[series.uid]) is not None)
+    reasons = [_reason_left_out(series, selection) for series in everything]
+    chosen = [series for series, reason in zip(everything, reasons, strict=True) if reason is None]
+    left_out = tuple((f"{folder} ({series.label})", reason) for series, reason in zip(everything, reasons, strict=True) if reason is not None)
     if not chosen:
-        why = "; ".join(f"{name}: {reason}" for name, reason in left_out)
+        why = "; ".join(f"{series.label}: {reason}" for series, reason in zip(everything, reasons, strict=True))
         raise ImageReadError(f"{folder}: no series to segment ({why}); choose one with --series NUMBER")
-    return FoundSeries(tuple(SeriesInput(series_stem(series, alone=len(chosen) == 1), folder, series) for series in chosen), left_out)
+    stems = _distinct([series_stem(series, alone=len(chosen) == 1) for series in chosen])
+    return FoundSeries(tuple(SeriesInput(stem, folder, series) for stem, series in zip(stems, chosen, strict=True)), left_out)
+
+
+def _distinct(stems: list[str]) -> list[str]:
+    """Series of one number and description (a repeated scan) get _2, _3 .. after the first."""
+    return [stem if (nth := stems[:n].count(stem)) == 0 else f"{stem}_{nth + 1}" for n, stem in enumerate(stems)]
 
 
 def _reason_left_out(series: DicomSeries, selection: list[str]) -> str | None:
     if not selection:
         return series.reason_left_out
-    description, number = series.header.get("SeriesDescription", ""), series.header.get("SeriesNumber", "")
-    is_selected = any(wish in (series.uid, number) or wish.lower() in description.lower() for wish in selection)
-    return None if is_selected else "not selected by --series"
+    return None if any(_is_meant(series, wish) for wish in selection) else "not selected by --series"
+
+
+def _is_meant(series: DicomSeries, wish: str) -> bool:
+    # A number is a series number only: '2' must not select every 'T2'.
+    if wish.isdigit():
+        return wish == series.header.get("SeriesNumber")
+    return wish == series.uid or wish.lower() in series.header.get("SeriesDescription", "").lower()

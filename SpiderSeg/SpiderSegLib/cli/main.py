@@ -20,6 +20,8 @@ from SpiderSegLib.errors import Cancelled, SpiderSegError
 
 EXIT_FAILURE, EXIT_BUG, EXIT_INTERRUPTED = 1, 3, 130
 
+INTERRUPTED = "interrupted; no half-written file was left"
+
 #: Set to 1 to see where an internal error comes from.
 TRACEBACK_VARIABLE = "SPIDERSEG_TRACEBACK"
 
@@ -130,7 +132,7 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort, Cancelled):
-        logger.error("interrupted; no half-written file was left")
+        logger.error(INTERRUPTED)
         return EXIT_INTERRUPTED
     except SpiderSegError as error:
         logger.error("%s", error)
@@ -142,6 +144,8 @@ def run(arguments: list[str] | None = None) -> int:
             "internal error: %s: %s; please report it with `spiderseg version` (%s=1 shows where)", type(error).__name__, error, TRACEBACK_VARIABLE
         )
         return EXIT_BUG
+    if code == EXIT_INTERRUPTED:  # newer typers turn Ctrl-C into this code themselves
+        logger.error(INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import typer
 
 from SpiderSegLib.cli.console import STARTING, Progress, ProgressStyle, make_progress
 from SpiderSegLib.cli.inputs import FoundSeries, SeriesInput, find_series
-from SpiderSegLib.errors import Cancelled, OutputError, SpiderSegError
+from SpiderSegLib.errors import Cancelled, InputError, OutputError, SpiderSegError
 from SpiderSegLib.io import OUTPUT_FORMATS, image_stem, image_suffix
 from SpiderSegLib.outputs import OutputPaths
 from SpiderSegLib.stages import Stage, StageClock
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_FORMAT = "mha"
+
+#: A series and where its files go.
+Job = tuple[SeriesInput, OutputPaths]
 
 
 @dataclass(frozen=True)
@@ -46,40 +50,50 @@ class PredictOptions:
 def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
     """Segments every series of `inputs`; returns 0, or 1 when any failed.
 
-    Raises typer.BadParameter (usage, before anything runs) for two inputs of one name, an output that is an input, or a format that
-    contradicts OUT's suffix; OutputError when the single output exists or OUT can't be made.
+    Raises typer.BadParameter (usage, before anything runs) for two inputs of one name, an output that is an input, a format that
+    contradicts OUT's suffix, or --series without a DICOM study; OutputError when the single output exists or OUT can't be made.
     """
-    first = make_progress(options.progress, "starting")
-    first.report(STARTING, 0.0, "loading")
-    found = find_series(list(inputs), list(options.series))
-    jobs = plan_outputs(found.series, out, options)
-    for name, reason in found.left_out:
-        logger.info("left out: %s: %s", name, reason)
-    waiting, skipped = _without_existing(jobs, options.overwrite)
-    if not waiting:
-        first.close()
-        return _summarize(found, 0, skipped, [])
-    _make_folders(paths for _, paths in waiting)
-    started = time.perf_counter()
-    predictor = load_predictor(options)
-    import_seconds = time.perf_counter() - started
-    first.close()
+    with closing(make_progress(options.progress, "starting")) as starting:
+        starting.report(STARTING, 0.0, "loading")
+        found = find_series(list(inputs), list(options.series))
+        _refuse_useless_selection(found, options)
+        jobs = plan_outputs(found.series, out, options)
+        for name, reason in found.left_out:
+            logger.info("left out: %s: %s", name, reason)
+        waiting, skipped = _without_existing(jobs, options.overwrite)
+        for _, paths in waiting:
+            _check_folder(paths.labelmap.parent)
+        failed = [series for series, _ in waiting if series.error is not None]
+        for series in failed:
+            _log_failure(series, series.error)
+        waiting = [job for job in waiting if job[0].error is None]
+        started = time.perf_counter()
+        predictor = load_predictor(options) if waiting else None
+        import_seconds = time.perf_counter() - started
+    if predictor is not None:
+        failed += _segment_all(waiting, predictor, options, import_seconds)
+    return _summarize(found, len(jobs) - skipped - len(failed), skipped, failed)
+
+
+def _segment_all(jobs: Sequence[Job], predictor: Predictor, options: PredictOptions, import_seconds: float) -> list[SeriesInput]:
+    """Segments one series after another; returns those that failed."""
     failed = []
-    for number, (series, paths) in enumerate(waiting):
-        progress = make_progress(options.progress, series.stem, number, len(waiting))
+    for number, (series, paths) in enumerate(jobs):
         try:
-            result = segment_series(series, paths, predictor, progress, import_seconds if number == 0 else 0.0)
+            with closing(make_progress(options.progress, series.stem, number, len(jobs))) as progress:
+                result = segment_series(series, paths, predictor, progress, import_seconds if number == 0 else 0.0)
         except Cancelled:
             raise
         except SpiderSegError as error:
-            progress.close()
-            logger.error("%s", error if str(series.path) in str(error) else f"{series.title}: {error}")
+            _log_failure(series, error)
             failed.append(series)
             continue
-        finally:
-            progress.close()
         _say(result, paths, options)
-    return _summarize(found, len(waiting) - len(failed), skipped, failed)
+    return failed
+
+
+def _log_failure(series: SeriesInput, error: SpiderSegError | None) -> None:
+    logger.error("%s", error if str(series.path) in str(error) else f"{series.title}: {error}")
 
 
 def load_predictor(options: PredictOptions) -> Predictor:
@@ -98,15 +112,19 @@ def segment_series(series: SeriesInput, paths: OutputPaths, predictor: Predictor
     clock = StageClock(lambda stage, share: progress.report(stage.value, share))
     if import_seconds:
         clock.seconds[Stage.IMPORT.value] = import_seconds
-    with clock.stage(Stage.READ):
-        volume = series.read()
-    result = segment(volume, predictor, clock)
-    with clock.stage(Stage.WRITE):
-        write_outputs(result, paths, like=series.path if series.dicom is None else None)
+    try:
+        with clock.stage(Stage.READ):
+            volume = series.read()
+        result = segment(volume, predictor, clock)
+        with clock.stage(Stage.WRITE):
+            _make_folder(paths.labelmap.parent)
+            write_outputs(result, paths, like=series.path if series.dicom is None else None)
+    except MemoryError as error:
+        raise InputError(f"{series.title}: not enough memory for a series of this size; close other programs") from error
     return result
 
 
-def plan_outputs(series: Sequence[SeriesInput], out: Path, options: PredictOptions) -> list[tuple[SeriesInput, OutputPaths]]:
+def plan_outputs(series: Sequence[SeriesInput], out: Path, options: PredictOptions) -> list[Job]:
     """Where each series' files go. Raises typer.BadParameter as `predict`."""
     suffix = "" if out.is_dir() else image_suffix(out)
     if len(series) == 1 and suffix:
@@ -119,42 +137,69 @@ def plan_outputs(series: Sequence[SeriesInput], out: Path, options: PredictOptio
     else:
         file_format = options.file_format or DEFAULT_FORMAT
         targets = [out / f"{one.stem}.{file_format}" for one in series]
-    _refuse_collisions(series, targets)
-    jobs = []
-    for one, target in zip(series, targets, strict=True):
-        base = target.parent / image_stem(target)
-        overlay = base.with_name(f"{base.name}_overlay.png") if options.overlay else None
-        probabilities = base.with_name(f"{base.name}_probabilities.{file_format}") if options.probabilities else None
-        jobs.append((one, OutputPaths(target, base.with_name(f"{base.name}.json"), overlay, probabilities)))
+    jobs = [(one, _output_paths(target, file_format, options)) for one, target in zip(series, targets, strict=True)]
+    _refuse_collisions(jobs)
     return jobs
 
 
-def _refuse_collisions(series: Sequence[SeriesInput], targets: Sequence[Path]) -> None:
-    twice = sorted(str(target) for target, count in Counter(targets).items() if count > 1)
-    if twice:
-        names = ", ".join(one.title for one, target in zip(series, targets, strict=True) if str(target) == twice[0])
-        raise typer.BadParameter(f"several inputs would be written to {twice[0]}: {names}; run them into different folders")
-    inputs = {one.path.resolve() for one in series}
-    for target in targets:
-        if target.resolve() in inputs:
-            raise typer.BadParameter(f"the output {target} is an input; choose another output")
+def _output_paths(labelmap: Path, file_format: str, options: PredictOptions) -> OutputPaths:
+    stem = image_stem(labelmap)
+    return OutputPaths(
+        labelmap,
+        labelmap.with_name(f"{stem}.json"),
+        labelmap.with_name(f"{stem}_overlay.png") if options.overlay else None,
+        labelmap.with_name(f"{stem}_probabilities.{file_format}") if options.probabilities else None,
+    )
 
 
-def _without_existing(jobs: list[tuple[SeriesInput, OutputPaths]], overwrite: bool) -> tuple[list[tuple[SeriesInput, OutputPaths]], int]:
-    if overwrite:
-        return jobs, 0
-    waiting = [job for job in jobs if not job[1].labelmap.exists()]
-    if not waiting and len(jobs) == 1:
-        raise OutputError(f"{jobs[0][1].labelmap} exists; give --overwrite to replace it")
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    writers: dict[Path, SeriesInput] = {}
+    for series, paths in jobs:
+        for path in paths.all:
+            if path in writers:
+                raise typer.BadParameter(
+                    f"several inputs would be written to {path}: {writers[path].title}, {series.title}; run them into different folders"
+                )
+            writers[path] = series
+    for path in writers:
+        for series, _ in jobs:
+            if _is_same_file(path, series.path):
+                raise typer.BadParameter(f"the output {path} is an input; choose another output")
+
+
+def _is_same_file(output: Path, source: Path) -> bool:
+    """Whether both are one file, also through links and on file systems that don't tell a from A."""
+    return output.resolve() == source.resolve() or (output.exists() and source.exists() and output.samefile(source))
+
+
+def _refuse_useless_selection(found: FoundSeries, options: PredictOptions) -> None:
+    if options.series and all(series.dicom is None and series.error is None for series in found.series):
+        raise typer.BadParameter("--series selects in a DICOM folder, and no INPUT is one")
+
+
+def _without_existing(jobs: list[Job], overwrite: bool) -> tuple[list[Job], int]:
+    """The jobs of which no output exists, and how many others there are. Raises OutputError when that is the only one."""
+    existing = [[] if overwrite else [path for path in paths.all if path.exists()] for _, paths in jobs]
+    if len(jobs) == 1 and existing[0]:
+        raise OutputError(f"{existing[0][0]} exists; give --overwrite to replace it")
+    waiting = [job for job, found in zip(jobs, existing, strict=True) if not found]
     return waiting, len(jobs) - len(waiting)
 
 
-def _make_folders(all_paths: Iterable[OutputPaths]) -> None:
-    for paths in all_paths:
-        try:
-            paths.labelmap.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{paths.labelmap.parent}: can't make this folder: {error.strerror}") from error
+def _check_folder(folder: Path) -> None:
+    """Raises OutputError when a folder is none, or can't be made, before time is spent on what would go there."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise OutputError(f"{folder}: expected a folder for the results, but {nearest} is a file")
+    if not os.access(nearest, os.W_OK):
+        raise OutputError(f"{folder}: can't write to {nearest}: permission denied")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
 
 
 def _say(result: Segmentation, paths: OutputPaths, options: PredictOptions) -> None:

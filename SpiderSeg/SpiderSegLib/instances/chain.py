@@ -62,7 +62,7 @@ CANAL_PENALTY = 1.0
 
 @dataclass(frozen=True)
 class DiscPiece:
-    """A connected piece of the disc class: its number among the pieces, centre, largest area in one sagittal slice, and the width over depth there."""
+    """A connected piece of the disc class: its number among the pieces, centre, largest area in one sagittal slice, and its width over depth."""
 
     number: int
     centre_mm: NDArray[np.float64]

@@ -27,12 +27,17 @@ TYPICAL_DISC_HEIGHT_MM = 8.0
 #: Below the lowest disc a piece shorter than this share of a body is a false sacrum, not a vertebra.
 SMALLEST_LOWEST_BODY_SHARE = 0.65
 
-#: A disc falling to anterior by this many degrees, with bone but no disc of its own below, is L5/S1 and the bone the sacrum: the reference L5/S1
-#: discs have 18-55 degrees, all higher discs but two of 67 less than 24.
-LUMBOSACRAL_TILT_DEG = 24.0
+#: A disc falling to anterior by this many degrees, with bone but no disc of its own below, is L5/S1 and the bone the sacrum: of the 67 reference
+#: discs L4/L5 none is tilted by more than 28 degrees, so that an L5 whose own disc was missed is never taken for the sacrum.
+LUMBOSACRAL_TILT_DEG = 29.0
 
-#: A disc below such a one and smaller than this share of it is the rudimentary disc S1/S2.
+#: Below a disc tilted like the least tilted reference L5/S1, a piece of disc smaller than this share of it is the rudimentary disc S1/S2 or a
+#: false one, and the bone between them the sacrum.
+SMALLEST_LUMBOSACRAL_TILT_DEG = 18.0
 RUDIMENTARY_DISC_SHARE = 0.3
+
+#: Down the lumbar spine the discs fall more and more to anterior; a lowest piece that falls this much less than the one above is no disc.
+IMPLAUSIBLE_TILT_DROP_DEG = 15.0
 
 #: Bodies reaching less than this beyond the outer disc are not counted: the voxels of one slice of endplate.
 SHORTEST_OUTER_BODY_MM = 3.0
@@ -61,7 +66,7 @@ class Levels:
     """The column: `separators[n - 1]` lies below vertebra n, one more closes the highest vertebra; `heights_mm` are theirs along `axis`.
 
     `disc_number` maps the numbered pieces of the disc class to separators (0 = none, n = disc n); `profile` is the share of vertebra along
-    the axis; `level_height_mm` the usual distance of separators.
+    the axis; `level_height_mm` the usual distance of separators; `sacrum_left_out`: bone below the lowest disc was taken for the sacrum.
     """
 
     axis: Axis
@@ -72,6 +77,7 @@ class Levels:
     level_height_mm: float
     tube: NDArray[np.bool_]
     height_map: SagittalMap
+    sacrum_left_out: bool = False
 
     @property
     def count(self) -> int:
@@ -97,12 +103,14 @@ def find_levels(
     lower border, so that a short piece of bone there is a cut vertebra.
     """
     pieces, candidates = disc_pieces(classes == Structure.DISC, spacing_mm)
+    sacrum_left_out = False
     chain = [piece.number for piece in best_chain(candidates, classes, spacing_mm)]
     if chain:
         axis, discs, owner = _axis_of_discs(chain, pieces, spacing_mm)
-        if len(chain) > 1 and tilt_deg(discs[1]) >= LUMBOSACRAL_TILT_DEG and _size_ratio(owner, pieces) < RUDIMENTARY_DISC_SHARE:
+        if _is_below_sacrum(discs, owner, pieces):
             pieces[owner[pieces] == 1] = 0
             axis, discs, owner = _axis_of_discs(chain[1:], pieces, spacing_mm)
+            sacrum_left_out = True
     else:
         line = _body_line(classes, spacing_mm)
         if line is None:
@@ -113,8 +121,9 @@ def find_levels(
     profile = _profile(classes == Structure.VERTEBRA, tube, height_map, axis)
     cost = profile if disc_probability is None else profile - _profile(disc_probability, tube, height_map, axis)
     level_height = _level_height(axis.knots_mm) if discs else TYPICAL_LEVEL_HEIGHT_MM
-    is_lumbosacral = bool(discs) and not open_below and tilt_deg(discs[0]) >= LUMBOSACRAL_TILT_DEG
-    heights, found = _all_heights(axis, profile, cost, bool(discs), level_height, open_below, is_lumbosacral)
+    if discs and not open_below and tilt_deg(discs[0]) >= LUMBOSACRAL_TILT_DEG and _reach_mm(profile[axis.height_mm < 0][::-1]) > 0:
+        sacrum_left_out = True
+    heights, found = _all_heights(axis, profile, cost, bool(discs), level_height, open_below, sacrum_left_out)
     if len(heights) < 2:
         return None
     separators, new_number = [], np.zeros(len(discs) + 1, dtype=np.uint8)
@@ -126,7 +135,7 @@ def find_levels(
             separators.append(Separator(*axis.at(height), is_disc=False))
     disc_number = new_number[owner]
     _claim_pieces_at_cuts(disc_number, pieces, separators, spacing_mm)
-    return Levels(axis, tuple(separators), np.asarray(heights), pieces, disc_number, level_height, tube, height_map)
+    return Levels(axis, tuple(separators), np.asarray(heights), pieces, disc_number, level_height, tube, height_map, sacrum_left_out)
 
 
 def tilt_deg(separator: Separator) -> float:
@@ -134,10 +143,12 @@ def tilt_deg(separator: Separator) -> float:
     return float(np.degrees(np.arctan2(-separator.normal[2], -separator.normal[1])))
 
 
-def _size_ratio(owner: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float:
-    """Size of the lowest disc of the chain over that of the next one."""
+def _is_below_sacrum(discs: list[Separator], owner: NDArray[np.uint8], pieces: NDArray[np.int32]) -> bool:
+    """Whether the lowest disc found lies below S1: under one tilted like L5/S1, and rudimentary or tilted as no lumbar disc is."""
+    if len(discs) < 2 or tilt_deg(discs[1]) < SMALLEST_LUMBOSACRAL_TILT_DEG:
+        return False
     sizes = np.bincount(owner[pieces].ravel(), minlength=3)
-    return float(sizes[1] / max(1, sizes[2]))
+    return bool(sizes[1] < RUDIMENTARY_DISC_SHARE * sizes[2]) or tilt_deg(discs[0]) < tilt_deg(discs[1]) - IMPLAUSIBLE_TILT_DROP_DEG
 
 
 def _claim_pieces_at_cuts(
@@ -225,7 +236,7 @@ def _level_height(knots_mm: NDArray[np.float64]) -> float:
 
 
 def _all_heights(
-    axis: Axis, profile: NDArray[np.float64], cost: NDArray[np.float64], has_discs: bool, level_height: float, open_below: bool, is_lumbosacral: bool
+    axis: Axis, profile: NDArray[np.float64], cost: NDArray[np.float64], has_discs: bool, level_height: float, open_below: bool, sacrum_left_out: bool
 ) -> tuple[list[float], list[int]]:
     """Heights of all separators from the lowest up, and for each the place of its disc in the chain or -1 for a cut."""
     if not has_discs:
@@ -238,7 +249,7 @@ def _all_heights(
             found.append(-1)
         heights.append(float(upper))
         found.append(place)
-    below = 0.0 if is_lumbosacral else _reach_mm(profile[axis.height_mm < 0][::-1])
+    below = 0.0 if sacrum_left_out else _reach_mm(profile[axis.height_mm < 0][::-1])
     shortest = SHORTEST_OUTER_BODY_MM if open_below else SMALLEST_LOWEST_BODY_SHARE * (level_height - TYPICAL_DISC_HEIGHT_MM)
     for _ in range(_bodies_in(below, level_height, shortest)):
         heights.insert(0, heights[0] - level_height)

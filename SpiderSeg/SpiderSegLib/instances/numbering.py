@@ -200,6 +200,8 @@ def _warnings(levels: Levels, instances: tuple[LevelInstance, ...]) -> tuple[str
         if not levels.separators[number - 1].is_disc:
             warnings.append(f"no disc was found between vertebrae {number - 1} and {number}; they were divided by their shape")
     warnings += [f"no bone was found at the place of vertebra {number}" for number in range(1, levels.count + 1) if number not in found]
+    if levels.sacrum_left_out:
+        warnings.append("bone below the lowest disc was taken for the sacrum and left out")
     if levels.count > HIGHEST_LEVEL:
         warnings.append(f"more than {HIGHEST_LEVEL} levels were found; the highest ones were left out")
     if not any(instance.structure is Structure.CANAL for instance in instances):
