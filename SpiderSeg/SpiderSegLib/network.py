@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from monai.networks.nets import UNETR
 
-from SpiderSegLib.errors import WeightsError
+from SpiderSegLib.errors import InputError, WeightsError
 from SpiderSegLib.io import write_bytes_atomically
 from SpiderSegLib.labels import Structure
 from SpiderSegLib.preprocessing import PreprocessingConfig
@@ -43,6 +43,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if len(self.roi_size_kji) != 3 or any(size < UNETR_PATCH_SIZE or size % UNETR_PATCH_SIZE for size in self.roi_size_kji):
             raise WeightsError(f"expected a window of three multiples of {UNETR_PATCH_SIZE} voxels, found {self.roi_size_kji}")
+        sizes = (*self.roi_size_kji, self.classes, self.feature_size, self.hidden_size, self.mlp_dim, self.num_heads)
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise WeightsError(f"expected positive whole numbers as sizes of the network, found {sizes}")
         if self.hidden_size % self.num_heads:
             raise WeightsError(f"expected a hidden size divisible by the {self.num_heads} heads, found {self.hidden_size}")
 
@@ -146,8 +149,8 @@ def _checkpoint_from(content: Mapping[str, Any], path: Path, sha256: str) -> Che
         for key in ("training_patients", "validation_patients"):
             provenance[key] = tuple(provenance[key])
         weights = dict(content["weights"])
-        if not all(isinstance(tensor, torch.Tensor) for tensor in weights.values()):
-            raise TypeError("weights that are no tensors")
+        if not all(isinstance(tensor, torch.Tensor) and tensor.isfinite().all() for tensor in weights.values()):
+            raise TypeError("weights that are no tensors, or not finite")
         return Checkpoint(weights, ModelConfig(**model), PreprocessingConfig(**content["preprocessing"]), Provenance(**provenance), sha256)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise WeightsError(f"{path}: the checkpoint's configuration can't be read: {error}") from error

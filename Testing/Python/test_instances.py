@@ -329,7 +329,7 @@ FALSE_SACRUM = [
     # tilt of the lowest disc, height of the bone below it
     (0.0, 9),
     (LUMBOSACRAL_SLOPE, 9),
-    (LUMBOSACRAL_SLOPE, 28),
+    (0.7, 28),  # 35 degrees, steeper than any L4/L5
 ]
 
 

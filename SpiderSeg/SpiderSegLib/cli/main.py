@@ -117,6 +117,19 @@ def train(
 
 
 @app.command()
+def bundle(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of `spiderseg train`, e.g. best.pt.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Bundle folder; made if absent.")],
+) -> None:
+    """Pack a training checkpoint into a MONAI bundle, for --weights and python -m monai.bundle run."""
+    from SpiderSegLib.cli import bundle as command
+    from SpiderSegLib.cli.console import set_up_logging
+
+    set_up_logging()
+    raise typer.Exit(command.bundle(checkpoint, out))
+
+
+@app.command()
 def version() -> None:
     """Show versions, weights and devices, for bug reports."""
     from SpiderSegLib.cli import version as command
