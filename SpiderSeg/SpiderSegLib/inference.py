@@ -24,8 +24,11 @@ logger = logging.getLogger(__name__)
 #: Called with the share of the work done, 0..1.
 ProgressCallback = Callable[[float], None]
 
-#: Peak bytes a window needs per voxel and feature channel in 32-bit inference, measured with benchmarks/inference.py.
-ACTIVATION_BYTES_PER_VOXEL_AND_FEATURE = 28
+#: Peak bytes of one window's forward pass per voxel and feature channel, in float32; the torch profiler counts 37 at 16x128x96, half in bfloat16.
+ACTIVATION_BYTES_PER_VOXEL_AND_FEATURE = 40
+
+#: How torch's CPU allocator words that it got no memory.
+CPU_OUT_OF_MEMORY = "can't allocate memory"
 
 #: Share of a GPU's free memory a plan may use; the rest is for the display, the allocator's slack and the other programs.
 USABLE_MEMORY_SHARE = 0.8
@@ -159,6 +162,10 @@ class Predictor:
             except torch.OutOfMemoryError:
                 logger.warning("out of memory on %s; trying a more frugal plan", candidate)
                 torch.cuda.empty_cache()
+            except RuntimeError as error:
+                # torch has no error type of its own for the CPU's allocator.
+                if CPU_OUT_OF_MEMORY not in str(error):
+                    raise
         raise InputError(f"not enough memory for a series of {k}x{j}x{i} voxels on the working grid even on the CPU; close other programs")
 
     def _run(

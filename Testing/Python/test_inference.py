@@ -116,6 +116,17 @@ def test_running_out_of_memory_steps_down_and_says_so(checkpoint, array, monkeyp
     assert "out of memory" in caplog.text
 
 
+def test_too_little_memory_for_the_cpu_is_an_error_that_says_so(checkpoint, array):
+    predictor = Predictor(checkpoint, "cpu")
+
+    def forward(windows: torch.Tensor) -> torch.Tensor:
+        return torch.empty(2**60)  # more than any machine has: torch's own allocator refuses it
+
+    predictor._network.forward = forward
+    with pytest.raises(InputError, match="not enough memory for a series of 9x50x40"):
+        predictor.predict(array)
+
+
 def test_an_overlap_of_one_is_refused():
     with pytest.raises(InputError, match="overlap"):
         InferenceConfig(overlap=1.0)
