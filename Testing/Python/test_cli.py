@@ -80,9 +80,11 @@ def test_wrong_usage_is_exit_code_2_and_one_message(arguments, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_an_expected_failure_is_exit_code_1_and_a_line(tmp_path, caplog):
+def test_an_expected_failure_is_exit_code_1_and_a_line(tmp_path, capsys):
     assert run(["evaluate", str(tmp_path / "no.mha"), str(tmp_path / "no.mha")]) == 1
-    assert "no.mha" in caplog.text
+    message = capsys.readouterr().err
+    assert "no.mha" in message
+    assert "Traceback" not in message
 
 
 def test_a_bug_is_exit_code_3_and_a_line(monkeypatch, caplog):

@@ -25,7 +25,12 @@ STAGES = ["import", "read", "preprocess", "network", "resample", "number"]
 def start(*arguments):
     """The command in a process of its own, reading nothing from its surroundings but signals."""
     return subprocess.Popen(
-        [sys.executable, "-m", "SpiderSegLib", "predict", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "SpiderSegLib", "predict", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run started in the background of a shell ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -27,8 +27,9 @@ TRUSTED_DISC_DEPTH_MM = 25.0
 #: The same across: a slab of +-10 mm can't tell a sideways tilt.
 TRUSTED_DISC_WIDTH_MM = 35.0
 
-#: Neighbouring separators never cut a body at a steeper relative angle than this; a fragment's measured tilt is held to it.
-LARGEST_TILT_OFF_AXIS_DEG = 25.0
+#: A measured tilt is held to this angle against the line through the neighbouring discs: reference L5/S1 discs lie within 20 degrees of it, and a
+#: sharper lumbosacral angle may double that; more is a fragment's noise.
+LARGEST_TILT_OFF_AXIS_DEG = 40.0
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,14 @@ LUMBOSACRAL_TILT_DEG = 29.0
 
 #: Below a disc tilted like the least tilted reference L5/S1, a piece of disc smaller than this share of it is the rudimentary disc S1/S2 or a
 #: false one, and the bone between them the sacrum.
-SMALLEST_LUMBOSACRAL_TILT_DEG = 18.0
+LIKELY_LUMBOSACRAL_TILT_DEG = 18.0
 RUDIMENTARY_DISC_SHARE = 0.3
 
 #: Down the lumbar spine the discs fall more and more to anterior; a lowest piece that falls this much less than the one above is no disc.
 IMPLAUSIBLE_TILT_DROP_DEG = 15.0
+
+#: Unless it is at least this share of the one above: then something false was joined to a real disc.
+SMALLEST_REAL_DISC_SHARE = 0.7
 
 #: Bodies reaching less than this beyond the outer disc are not counted: the voxels of one slice of endplate.
 SHORTEST_OUTER_BODY_MM = 3.0
@@ -145,10 +148,12 @@ def tilt_deg(separator: Separator) -> float:
 
 def _is_below_sacrum(discs: list[Separator], owner: NDArray[np.uint8], pieces: NDArray[np.int32]) -> bool:
     """Whether the lowest disc found lies below S1: under one tilted like L5/S1, and rudimentary or tilted as no lumbar disc is."""
-    if len(discs) < 2 or tilt_deg(discs[1]) < SMALLEST_LUMBOSACRAL_TILT_DEG:
+    if len(discs) < 2 or tilt_deg(discs[1]) < LIKELY_LUMBOSACRAL_TILT_DEG:
         return False
     sizes = np.bincount(owner[pieces].ravel(), minlength=3)
-    return bool(sizes[1] < RUDIMENTARY_DISC_SHARE * sizes[2]) or tilt_deg(discs[0]) < tilt_deg(discs[1]) - IMPLAUSIBLE_TILT_DROP_DEG
+    share = float(sizes[1] / max(1, sizes[2]))
+    is_implausible = tilt_deg(discs[0]) < tilt_deg(discs[1]) - IMPLAUSIBLE_TILT_DROP_DEG
+    return share < (SMALLEST_REAL_DISC_SHARE if is_implausible else RUDIMENTARY_DISC_SHARE)
 
 
 def _claim_pieces_at_cuts(
