@@ -21,8 +21,11 @@ from SpiderSegLib.volume import Volume, left_right_axis_kji
 
 RESEARCH_USE = "Research use only, not for diagnosis"
 
-#: A lumbar series shows at least this many vertebrae; fewer mean another body part, a scout, or a failure.
-FEWEST_EXPECTED_VERTEBRAE = 3
+#: A lumbar series shows at least so many vertebrae and discs; fewer mean another body part, a scout, or a failure.
+FEWEST_EXPECTED_VERTEBRAE, FEWEST_EXPECTED_DISCS = 3, 2
+
+#: MR magnitudes are not negative; CT stores air as -1000.
+CT_AIR = -500
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,16 @@ def _warnings(volume: Volume, numbered: InstanceResult, sequence: SequenceGuess)
     geometry = volume.geometry
     if geometry.slice_axis_kji != left_right_axis_kji(geometry.orientation):
         yield f"the series is not sagittal (orientation {geometry.orientation}): SpiderSeg is trained on sagittal series, check the result with care"
-    vertebrae = sum(level.structure is Structure.VERTEBRA for level in numbered.instances)
-    missing = [structure.name.lower() for structure in FOREGROUND if all(level.structure is not structure for level in numbered.instances)]
-    if vertebrae < FEWEST_EXPECTED_VERTEBRAE:
-        yield f"{vertebrae} vertebra(e) found, at least {FEWEST_EXPECTED_VERTEBRAE} expected: is this a sagittal MR series of the lumbar spine?"
+    if np.percentile(volume.array, 5) < CT_AIR:
+        yield "intensities are as low as those of air in CT: SpiderSeg is made for MR"
+    found = [level.structure for level in numbered.instances]
+    vertebrae, discs = found.count(Structure.VERTEBRA), found.count(Structure.DISC)
+    missing = [structure.name.lower() for structure in FOREGROUND if structure not in found]
+    if vertebrae < FEWEST_EXPECTED_VERTEBRAE or discs < FEWEST_EXPECTED_DISCS:
+        yield (
+            f"{vertebrae} vertebra(e) and {discs} disc(s) found, at least {FEWEST_EXPECTED_VERTEBRAE} and {FEWEST_EXPECTED_DISCS} expected: "
+            "is this a sagittal MR series of the lumbar spine?"
+        )
     elif missing:
         yield f"no {' and no '.join(missing)} found"
     if sequence.sequence is Sequence.UNKNOWN:
