@@ -341,6 +341,26 @@ def test_a_false_sacrum_is_dropped(slope: float, height_mm: int) -> None:
     assert agreement(result, truth) > 0.97
 
 
+def test_a_lowest_disc_much_smaller_than_the_others_leaves_the_level_unidentified() -> None:
+    truth = box_column(5, (15, 290, 130))
+    remnant = truth == labels.DISC_OFFSET + 1
+    remnant[:6], remnant[8:] = False, False
+    remnant[:, :, 44:] = False
+    truth[(truth == labels.DISC_OFFSET + 1) & ~remnant] = 0
+    result = number_instances(labels.to_classes(truth), sagittal_geometry(truth.shape))
+    assert result.state is LevelState.UNIDENTIFIED
+    assert any("% of the usual size" in reason for reason in result.reasons)
+
+
+def test_false_discs_in_the_sacrum_are_left_out_with_the_bone_between_them() -> None:
+    truth = box_column(5, (15, 320, 130))
+    classes = sacral_piece(truth, 26, LUMBOSACRAL_SLOPE)
+    classes[6:9, 245:251, 20:34] = Structure.DISC
+    result = number_instances(classes, sagittal_geometry(truth.shape))
+    assert values(result) == [1, 2, 3, 4, 5, 100, 201, 202, 203, 204, 205]
+    assert "bone below the lowest disc was taken for the sacrum and left out" in result.warnings
+
+
 def test_a_vertebra_of_full_size_below_a_level_disc_is_counted() -> None:
     """A lowest disc that was missed: the numbers start at the vertebra above its place and the level is unidentified."""
     truth = box_column(5, (15, 290, 130), slope=0.0)

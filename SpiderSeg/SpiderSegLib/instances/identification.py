@@ -23,6 +23,9 @@ SACRUM_TO_BODY_INTENSITY = (0.4, 2.5)
 #: Bodies whose intensity is compared.
 COMPARED_BODIES = 2
 
+#: A lowest disc below this share of the usual size may be a false one in the sacrum or the bowel.
+SMALLEST_LOWEST_DISC_SHARE = 0.2
+
 #: Fewer voxels say nothing.
 FEWEST_VOXELS = 20
 
@@ -53,7 +56,17 @@ def reasons_unidentified(levels: Levels, room_below_mm: float, lower_border_mm: 
     tilt = tilt_deg(levels.separators[0])
     if tilt < SMALLEST_LUMBOSACRAL_TILT_DEG:
         reasons.append(f"the lowest disc is tilted by {tilt:.0f} degrees only, so that what lies below it does not look like the sacrum")
+    share = _lowest_disc_share(levels)
+    if share < SMALLEST_LOWEST_DISC_SHARE:
+        reasons.append(f"the lowest disc has {100 * share:.0f} % of the usual size, so that it may be no disc")
     low, high = SACRUM_TO_BODY_INTENSITY
     if intensity_ratio is not None and not low <= intensity_ratio <= high:
         reasons.append(f"the intensity below the lowest disc is {intensity_ratio:.1f} times that of the vertebrae, unlike the sacrum's marrow")
     return tuple(reasons)
+
+
+def _lowest_disc_share(levels: Levels) -> float:
+    """Size of the lowest disc over the upper quartile of the others found, which a few false ones don't lower; 1 without others."""
+    sizes = np.bincount(levels.disc_number[levels.pieces].ravel(), minlength=2)[1:]
+    others = sizes[1:][sizes[1:] > 0]
+    return float(sizes[0] / np.percentile(others, 75)) if len(others) else 1.0
