@@ -352,7 +352,7 @@ def test_a_lowest_disc_much_smaller_than_the_others_leaves_the_level_unidentifie
     assert any("% of the usual size" in reason for reason in result.reasons)
 
 
-def test_false_discs_in_the_sacrum_are_left_out_with_the_bone_between_them() -> None:
+def test_a_false_disc_in_the_sacrum_is_left_out_with_the_bone_above_it() -> None:
     truth = box_column(5, (15, 320, 130))
     classes = sacral_piece(truth, 26, LUMBOSACRAL_SLOPE)
     classes[6:9, 245:251, 20:34] = Structure.DISC

@@ -39,10 +39,7 @@ RUDIMENTARY_DISC_SHARE = 0.3
 #: Down the lumbar spine the discs fall more and more to anterior; a lowest piece that falls this much less than the one above is no disc.
 IMPLAUSIBLE_TILT_DROP_DEG = 15.0
 
-#: At most so many false discs were seen in a row, in the sacrum and the bowel in front of it.
-MOST_FALSE_DISCS = 5
-
-#: Unless it is at least this share of the one above: then something false was joined to a real disc.
+#: Unless the one above may be L4/L5 and it is at least this share of it: then something false was joined to a real disc.
 SMALLEST_REAL_DISC_SHARE = 0.7
 
 #: Bodies reaching less than this beyond the outer disc are not counted: the voxels of one slice of endplate.
@@ -113,11 +110,10 @@ def find_levels(
     chain = [piece.number for piece in best_chain(candidates, classes, spacing_mm)]
     if chain:
         axis, discs, owner = _axis_of_discs(chain, pieces, spacing_mm)
-        false_discs = _discs_below_sacrum(discs, owner, pieces)
-        if false_discs:
-            owned = owner[pieces]
-            pieces[(owned > 0) & (owned <= false_discs)] = 0
-            axis, discs, owner = _axis_of_discs(chain[false_discs:], pieces, spacing_mm)
+        # One at most: with several small discs the true L5/S1 may be among them, and the level is better left unidentified.
+        if _is_below_sacrum(discs, owner, pieces):
+            pieces[owner[pieces] == 1] = 0
+            axis, discs, owner = _axis_of_discs(chain[1:], pieces, spacing_mm)
             sacrum_left_out = True
     else:
         line = _body_line(classes, spacing_mm)
@@ -151,18 +147,14 @@ def tilt_deg(separator: Separator) -> float:
     return float(np.degrees(np.arctan2(-separator.normal[2], -separator.normal[1])))
 
 
-def _discs_below_sacrum(discs: list[Separator], owner: NDArray[np.uint8], pieces: NDArray[np.int32]) -> int:
-    """How many of the lowest discs lie below S1: under one tilted like L5/S1, all rudimentary, or the one tilted as no lumbar disc is."""
-    sizes = np.bincount(owner[pieces].ravel(), minlength=len(discs) + 1)[1:]
-    for place in range(min(len(discs) - 1, MOST_FALSE_DISCS), 0, -1):
-        tilt = tilt_deg(discs[place])
-        if tilt < LIKELY_LUMBOSACRAL_TILT_DEG:
-            continue
-        share = float(sizes[:place].max() / max(1, sizes[place]))
-        is_implausible = place == 1 and tilt_deg(discs[0]) < tilt - IMPLAUSIBLE_TILT_DROP_DEG
-        if share < (SMALLEST_REAL_DISC_SHARE if is_implausible else RUDIMENTARY_DISC_SHARE):
-            return place
-    return 0
+def _is_below_sacrum(discs: list[Separator], owner: NDArray[np.uint8], pieces: NDArray[np.int32]) -> bool:
+    """Whether the lowest disc found lies below S1: under one tilted like L5/S1, and rudimentary or tilted as no lumbar disc is."""
+    if len(discs) < 2 or tilt_deg(discs[1]) < LIKELY_LUMBOSACRAL_TILT_DEG:
+        return False
+    sizes = np.bincount(owner[pieces].ravel(), minlength=3)
+    share = float(sizes[1] / max(1, sizes[2]))
+    is_implausible = tilt_deg(discs[0]) < tilt_deg(discs[1]) - IMPLAUSIBLE_TILT_DROP_DEG
+    return share < (SMALLEST_REAL_DISC_SHARE if is_implausible else RUDIMENTARY_DISC_SHARE)
 
 
 def _claim_pieces_at_cuts(
