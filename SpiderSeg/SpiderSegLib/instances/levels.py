@@ -39,7 +39,7 @@ RUDIMENTARY_DISC_SHARE = 0.3
 #: Down the lumbar spine the discs fall more and more to anterior; a lowest piece that falls this much less than the one above is no disc.
 IMPLAUSIBLE_TILT_DROP_DEG = 15.0
 
-#: Unless the one above may be L4/L5 and it is at least this share of it: then something false was joined to a real disc.
+#: Unless it is at least this share of the one above: then something false was joined to a real disc.
 SMALLEST_REAL_DISC_SHARE = 0.7
 
 #: Bodies reaching less than this beyond the outer disc are not counted: the voxels of one slice of endplate.
