@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 import typer
 from numpy.typing import NDArray
 
-from SpiderSegLib.cli.evaluate import evaluate
+from evaluation_files import SPIDER_VALUES_BY_SLICE, slices, write
+from SpiderSegLib.cli.evaluate import EvaluateOptions, evaluate
+from SpiderSegLib.cli.main import run
 from SpiderSegLib.errors import DatasetError, GeometryError, LabelError, OutputError
 from SpiderSegLib.evaluation import (
     SCORE_NAMES,
@@ -24,6 +25,7 @@ from SpiderSegLib.evaluation import (
     detect_reference_kind,
     evaluate_files,
     evaluate_series,
+    levels_csv_text,
     pair_files,
     sequence_of,
     series_name,
@@ -31,23 +33,6 @@ from SpiderSegLib.evaluation import (
     table_text,
     to_json_object,
 )
-
-#: Two vertebrae, their discs and the canal, four voxels each, in a 5 x 2 x 2 labelmap.
-SPIDER_VALUES_BY_SLICE = (1, 2, 201, 202, 100)
-
-
-def slices(*values: int) -> NDArray[np.uint8]:
-    """One value a slice of 2 x 2 voxels."""
-    return np.repeat(np.array(values, dtype=np.uint8), 4).reshape(-1, 2, 2)
-
-
-def write(path: Path, array: NDArray[Any], origin: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((0.5, 0.5, 4.0))
-    image.SetOrigin(origin)
-    sitk.WriteImage(image, str(path))
-    return path
 
 
 def evaluate_pair(tmp_path: Path, prediction: NDArray[Any], reference: NDArray[Any], kind: ReferenceKind = ReferenceKind.AUTO) -> SeriesEvaluation:
@@ -163,7 +148,7 @@ def test_a_spider_reference_gets_every_score_but_body_recall(tmp_path: Path) -> 
 def test_a_class_map_gets_structure_dice_alone_and_official_scores_are_refused(tmp_path: Path) -> None:
     found = evaluate_pair(tmp_path, slices(1, 2, 201, 100), slices(1, 1, 2, 3))
     assert found.reference_kind is ReferenceKind.CLASSES
-    assert defined(found) == {"structure_dice.vertebra": 1.0, "structure_dice.disc": 1.0, "structure_dice.canal": 1.0}
+    assert defined(found) == {f"structure_dice.{name}": 1.0 for name in ("vertebra", "disc", "canal", "mean")}
     assert found.scores.official is None
     assert "vertebrae" in found.scores.official_refused
 
@@ -187,6 +172,7 @@ def test_discs_alone_get_disc_scores_and_level_accuracy(tmp_path: Path, offset: 
     found = evaluate_pair(tmp_path, slices(1, 201, 2, 203), reference, ReferenceKind.DISCS)
     assert defined(found) == {
         "structure_dice.disc": 1.0,
+        "structure_dice.mean": 1.0,
         "instance_dice.disc": 1.0,
         "level_accuracy": 0.5,
         "asd_mm.disc": 0.0,
@@ -293,7 +279,10 @@ def test_json_holds_every_instance_and_no_nan(folders: tuple[Path, Path]) -> Non
     assert second["scores"]["official.ASDVertebrae"] is None
     missed = {"structure": "vertebra", "reference": 2, "prediction": None, "dice": 0.0, "asd_mm": None, "hd95_mm": None}
     assert missed in second["instances"]
-    assert found["summary"]["overall"]["level_accuracy"]["n"] == 2
+    # Level accuracies 1 and 3/4 of one patient: no interval.
+    accuracy = {"mean": 0.875, "std": pytest.approx(0.25 / np.sqrt(2)), "n": 2, "n_patients": 1, "interval": None}
+    assert found["summary"]["overall"]["level_accuracy"] == accuracy
+    assert (second["patient"], found["bootstrap"]["resamples"], found["bootstrap"]["seed"]) == ("1", 10_000, 0)
     assert [failed["series"] for failed in found["failed"]] == ["2_t2", "3_t1"]
 
 
@@ -307,37 +296,114 @@ def test_csv_has_a_row_for_every_reference(folders: tuple[Path, Path]) -> None:
 def test_the_table_shows_scores_means_and_failures(folders: tuple[Path, Path]) -> None:
     lines = table_text(evaluate_files(*folders)).splitlines()
     assert lines[2].split()[:9] == ["1_t2", "spider", "(detected)", "0.667", "1.000", "1.000", "0.500", "1.000", "0.750"]
-    assert ["level_accuracy", "0.875", "±", "0.177", "(2)", "1.000", "(1)", "0.750", "(1)"] in [line.split() for line in lines]
+    words = [line.split() for line in lines]
+    assert ["level_accuracy", "0.875", "0.177", "-", "2", "1"] in words
+    assert ["level_accuracy", "1.000", "(1)", "0.750", "(1)"] in words
+    assert ["2", "(L4)", "2", "0.500", "0.000", "0.500", "0.500"] in words
+    assert any("none with fewer than 3 patients" in line for line in lines)
     assert "Failed: 2 of 4 series" in lines
     assert any("4_t1.mha: prediction without a reference" in line for line in lines)
+
+
+def test_json_holds_levels_and_the_official_aggregates(folders: tuple[Path, Path]) -> None:
+    found = to_json_object(evaluate_files(*folders))
+    second_vertebra = found["levels"]["overall"][1]
+    assert (second_vertebra["level"], second_vertebra["assumed_name"], second_vertebra["instance_dice"]["mean"]) == (2, "L4", 0.5)
+    # Detection: 1 and 1 of 2; the standard deviation divides by n - 1.
+    assert found["official_aggregates"]["DetectionRateVertebrae"] == {"mean": 0.75, "std": pytest.approx(0.5 / np.sqrt(2))}
+    assert list(found["official_aggregates"])[3] == "OveralDiceScore"
+
+
+def test_levels_csv_has_a_row_for_every_group_level_and_score(folders: tuple[Path, Path]) -> None:
+    rows = list(csv.DictReader(levels_csv_text(evaluate_files(*folders)).splitlines()))
+    found = next(row for row in rows if (row["group"], row["level"], row["score"]) == ("t2", "2", "detection"))
+    shown = [found[column] for column in ("structure", "assumed_name", "mean", "std", "n", "low")]
+    assert shown == ["vertebra", "L4", "0.0", "", "1", ""]
+    assert {row["group"] for row in rows} == {"overall", "t1", "t2"}
+    assert {row["score"] for row in rows} == {"instance_dice", "asd_mm", "detection", "level_accuracy"}
 
 
 # The command
 
 
-def test_evaluate_writes_table_json_and_csv_and_returns_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_writes_every_output_and_returns_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labelmap = write(tmp_path / "1_t2.mha", slices(*SPIDER_VALUES_BY_SLICE))
-    json_path, csv_path = tmp_path / "out.json", tmp_path / "out.csv"
-    assert evaluate(labelmap, labelmap, json_path, csv_path, "auto") == 0
+    json_path, csv_path, levels_path, html_path = (tmp_path / name for name in ("out.json", "out.csv", "levels.csv", "out.html"))
+    options = EvaluateOptions("auto", json_path, csv_path, levels_path, html_path, images=labelmap)
+    assert evaluate([labelmap, labelmap], options) == 0
     assert "structure_dice.vertebra" in capsys.readouterr().out
     assert json.loads(json_path.read_text(encoding="utf-8"))["series"][0]["reference_kind"] == "spider"
     assert csv_path.read_text(encoding="utf-8").startswith("series,sequence,status")
+    assert levels_path.read_text(encoding="utf-8").startswith("group,structure,level")
+    assert html_path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_evaluate_returns_1_when_a_series_failed_and_still_writes_the_others(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    assert evaluate(*folders, tmp_path / "out.json", None, "spider") == 1
+    assert evaluate(folders, EvaluateOptions("spider", json_path=tmp_path / "out.json")) == 1
     assert len(json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["series"]) == 2
 
 
-def test_evaluate_refuses_an_unknown_kind_as_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(typer.BadParameter, match="auto, spider, classes, bodies, discs, found organs"):
-        evaluate(tmp_path, tmp_path, None, None, "organs")
+def test_compare_takes_a_b_and_references(folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    predictions, references = folders
+    outputs = ["--json", str(tmp_path / "c.json"), "--csv", str(tmp_path / "c.csv"), "--html", str(tmp_path / "c.html")]
+    assert run(["evaluate", "--compare", str(predictions), str(references), str(references), *outputs]) == 1
+    out = capsys.readouterr().out
+    assert f"Failed in {predictions}: 2 of 4 series" in out
+    # 1_t2 alone differs: vertebra Dice 2/3 against 1, a mean over structures of 8/9.
+    assert "1_t2: 0.889 to 1.000 (+0.111)" in out
+    content = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
+    assert content["differences"]["overall"]["structure_dice.vertebra"]["change"]["mean"] == pytest.approx(1 / 6)
+    assert (content["verdict"], content["missing_in_a"]) == ("too few patients", ["2_t2", "3_t1"])
+    assert set(content["evaluations"]) == {str(predictions), str(references)}
+    assert (tmp_path / "c.csv").read_text(encoding="utf-8").startswith("group,score,mean_a,mean_b,change_mean")
+    assert "<!DOCTYPE html>" in (tmp_path / "c.html").read_text(encoding="utf-8")
 
 
-def test_evaluate_says_when_a_result_cannot_be_written(tmp_path: Path) -> None:
+def test_rank_orders_several_folders(folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    predictions, references = folders
+    write(tmp_path / "third/1_t1.mha", slices(1, 0, 0, 0, 100))
+    assert run(["evaluate", "--rank", str(tmp_path / "third"), str(predictions), str(references), "--csv", str(tmp_path / "r.csv")]) == 1
+    rows = list(csv.DictReader((tmp_path / "r.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["place"], row["predictions"], row["missing"]) for row in rows] == [
+        ("1", str(predictions), "2_t2 3_t1"),
+        ("2", str(tmp_path / "third"), "1_t2 2_t2 3_t1"),
+    ]
+    assert "Mean relative rank: for every score and series" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "message"),
+    [
+        (2, EvaluateOptions("organs"), "auto, spider, classes, bodies, discs, found organs"),
+        (1, EvaluateOptions(), "PREDICTIONS REFERENCES, found 1"),
+        (3, EvaluateOptions(), "need --compare or --rank"),
+        (2, EvaluateOptions(compare=True), "A B REFERENCES after --compare, found 2"),
+        (4, EvaluateOptions(compare=True), "A B REFERENCES after --compare, found 4"),
+        (2, EvaluateOptions(rank=True), "at least two sets"),
+        (3, EvaluateOptions(rank=True, compare=True), "exclude each other"),
+        (3, EvaluateOptions(rank=True, html_path=Path("a.html")), "--html is for one set"),
+        (3, EvaluateOptions(compare=True, levels_csv_path=Path("a.csv")), "--levels-csv and --images are for one set"),
+        (2, EvaluateOptions(images=Path("images")), "--images needs --html"),
+        (2, EvaluateOptions(json_path=Path("a"), csv_path=Path("a")), "a file of its own for each of --json, --csv"),
+    ],
+)
+def test_paths_and_options_that_do_not_go_together_are_usage_errors(count: int, options: EvaluateOptions, message: str) -> None:
+    with pytest.raises(typer.BadParameter, match=message):
+        evaluate([Path(f"{number}") for number in range(count)], options)
+
+
+def test_the_same_predictions_twice_are_a_usage_error() -> None:
+    with pytest.raises(typer.BadParameter, match="found a twice"):
+        evaluate([Path("a"), Path("a"), Path("r")], EvaluateOptions(compare=True))
+
+
+def test_an_output_folder_or_images_that_are_missing_are_told_before_anything_is_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labelmap = write(tmp_path / "1_t2.mha", slices(*SPIDER_VALUES_BY_SLICE))
-    with pytest.raises(OutputError, match="absent"):
-        evaluate(labelmap, labelmap, tmp_path / "absent" / "out.json", None, "auto")
+    monkeypatch.setattr("SpiderSegLib.cli.evaluate.evaluate_files", lambda *arguments: pytest.fail("scored"))
+    with pytest.raises(OutputError, match=r"absent.*--json.*does not exist"):
+        evaluate([labelmap, labelmap], EvaluateOptions(json_path=tmp_path / "absent" / "out.json"))
+    with pytest.raises(DatasetError, match="nowhere"):
+        evaluate([labelmap, labelmap], EvaluateOptions(html_path=tmp_path / "a.html", images=tmp_path / "nowhere"))
 
 
 # Real data

@@ -324,6 +324,44 @@ def test_official_unmatched_predictions_are_free() -> None:
     assert official(line(1, 0, 0, 201), line(1, 5, 6, 201)).dice_overall == 1.0
 
 
+def test_official_vertebrae_end_below_100_and_discs_begin_above_200() -> None:
+    # Dice 1 of 99 (a vertebra), 2/3 of 201 (a disc); 100, 101 and 200 are found whole and in neither class.
+    found = official(line(99, 100, 101, 200, 201, 201), line(99, 100, 101, 200, 201, 0))
+    assert (found.dice_vertebrae, found.dice_discs, found.dice_canal) == (1.0, pytest.approx(2 / 3), 1.0)
+    assert found.dice_overall == pytest.approx((4 + 2 / 3) / 5)
+
+
+def test_official_dice_is_over_whole_masks_and_not_inside_the_reference_alone() -> None:
+    # Label 5 fills vertebra 1 and three voxels elsewhere: 2*1/(1+4).
+    assert official(line(1, 0, 0, 0), line(5, 5, 5, 5)).dice_vertebrae == pytest.approx(2 / 5)
+
+
+def test_official_canal_takes_any_label_and_keeps_a_dice_below_a_tenth() -> None:
+    # The canal's only foreground is vertebra 4, of 39 voxels: 2*1/(1+39) = 0.05, neither missed nor 0.
+    found = official(line(100, *[0] * 38), line(*[4] * 39))
+    assert found.dice_canal == pytest.approx(0.05)
+
+
+def test_official_overall_distance_is_over_labels_and_not_over_classes() -> None:
+    # The disc's borders are reference voxels 4, 5 and prediction 3, 4: distances 1, 0 and 0, 1. The other three labels are at 0.
+    # A mean of the three class means would be a sixth.
+    found = official(line(1, 2, 100, 0, 201, 201), line(1, 2, 100, 201, 201, 0))
+    assert (found.asd_discs, found.asd_overall) == (0.5, 0.125)
+
+
+def test_official_missed_partial_vertebra_spoils_the_overall_distance_alone() -> None:
+    found = official(line(1, 105, 201, 100), line(1, 0, 201, 100))
+    assert (found.asd_vertebrae, found.asd_discs, found.asd_canal) == (0.0, 0.0, 0.0)
+    assert math.isnan(found.asd_overall)
+
+
+def test_official_detection_counts_each_class_apart() -> None:
+    # Vertebra 2 is missed of three; disc 201 has Dice 2*1/(20+1) = 0.095 of two.
+    found = official(line(1, 2, 3, *[201] * 20, 202), line(1, 0, 3, 201, *[0] * 19, 202))
+    assert (found.detection_vertebrae, found.detection_discs) == (pytest.approx(2 / 3), 0.5)
+    assert (found.dice_vertebrae, found.dice_discs) == (1.0, 1.0)
+
+
 def test_official_canal_scores_are_999_when_the_reference_has_none() -> None:
     found = official(line(1, 0), line(1, 100))
     assert (found.dice_canal, found.asd_canal) == (999.0, 999.0)

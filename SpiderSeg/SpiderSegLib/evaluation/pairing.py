@@ -46,9 +46,9 @@ def pair_files(prediction: Path, reference: Path) -> Pairing:
         if not path.exists():
             raise DatasetError(f"{path}: expected a labelmap or a folder of labelmaps, found nothing there")
     if not reference.is_dir():
-        found = _labelmaps(prediction).get(series_name(reference) or reference.name) if prediction.is_dir() else prediction
+        found = files_by_series(prediction).get(series_name(reference) or reference.name) if prediction.is_dir() else prediction
         return Pairing((SeriesFiles(series_name(reference) or reference.name, reference, found),), ())
-    references = _labelmaps(reference)
+    references = files_by_series(reference)
     if not references:
         raise DatasetError(f"{reference}: expected labelmaps ({', '.join(IMAGE_SUFFIXES)}), found none in this folder")
     if not prediction.is_dir():
@@ -56,20 +56,24 @@ def pair_files(prediction: Path, reference: Path) -> Pairing:
         if series not in references:
             raise DatasetError(f"{prediction}: expected a reference named {series} in {reference}, found none")
         return Pairing((SeriesFiles(series, references[series], prediction),), ())
-    predictions = _labelmaps(prediction)
+    predictions = files_by_series(prediction)
     return Pairing(
         series=tuple(SeriesFiles(series, path, predictions.get(series)) for series, path in sorted(references.items())),
         unscored_predictions=tuple(path for series, path in sorted(predictions.items()) if series not in references),
     )
 
 
-def _labelmaps(folder: Path) -> dict[str, Path]:
+def files_by_series(folder: Path) -> dict[str, Path]:
+    """The image files of a folder by series name, sorted; hidden files, other suffixes and probabilities are left out.
+
+    Raises DatasetError for two files of one series.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         series = series_name(path)
         if series is None or path.name.startswith(".") or series.endswith(PROBABILITIES_ENDING) or not path.is_file():
             continue
         if series in found:
-            raise DatasetError(f"{folder}: expected one labelmap a series, found {found[series].name} and {path.name}")
+            raise DatasetError(f"{folder}: expected one file a series, found {found[series].name} and {path.name}")
         found[series] = path
     return found

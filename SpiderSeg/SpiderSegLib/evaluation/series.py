@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from SpiderSegLib.errors import Cancelled, DatasetError, GeometryError, SpiderSegError
@@ -73,17 +74,22 @@ def evaluate_files(prediction: Path, reference: Path, kind: ReferenceKind = Refe
     DatasetError as `pair_files`.
     """
     pairing = pair_files(prediction, reference)
+    return replace(evaluate_pairs(pairing.series, kind), unscored_predictions=pairing.unscored_predictions)
+
+
+def evaluate_pairs(pairs: Sequence[SeriesFiles], kind: ReferenceKind = ReferenceKind.AUTO) -> Evaluation:
+    """Scores pairs of files whose names need not agree; a series that fails goes to `failed` and the others go on."""
     series: list[SeriesEvaluation] = []
     failed: list[FailedSeries] = []
-    for number, files in enumerate(pairing.series, start=1):
-        logger.info("evaluating %s (%d of %d)", files.series, number, len(pairing.series))
+    for number, files in enumerate(pairs, start=1):
+        logger.info("evaluating %s (%d of %d)", files.series, number, len(pairs))
         try:
             series.append(evaluate_series(files, kind))
         except Cancelled:
             raise
         except SpiderSegError as error:
             failed.append(FailedSeries(files, sequence_of(files.series), str(error)))
-    return Evaluation(tuple(series), tuple(failed), pairing.unscored_predictions)
+    return Evaluation(tuple(series), tuple(failed), ())
 
 
 def evaluate_series(files: SeriesFiles, kind: ReferenceKind = ReferenceKind.AUTO) -> SeriesEvaluation:

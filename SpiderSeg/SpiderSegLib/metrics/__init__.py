@@ -21,6 +21,7 @@ from SpiderSegLib.metrics.overlap import (
 )
 from SpiderSegLib.metrics.statistic import Statistic, summarize
 from SpiderSegLib.metrics.surface import InstanceDistance, SurfaceDistances, instance_distances, surface_distances
+from SpiderSegLib.metrics.volumes import StructureVolume, structure_volumes
 
 __all__ = [
     "CLASS_VALUES",
@@ -35,6 +36,7 @@ __all__ = [
     "OverlapTable",
     "Statistic",
     "StructureDice",
+    "StructureVolume",
     "SurfaceDistances",
     "body_recall",
     "instance_dice",
@@ -43,6 +45,7 @@ __all__ = [
     "official_scores",
     "overlap_table",
     "structure_dice",
+    "structure_volumes",
     "summarize",
     "surface_distances",
 ]
