@@ -62,10 +62,11 @@ class TrainingCase:
     spacing_kji_mm: tuple[float, float, float]
 
 
-def read_datalist(path: Path, root: Path) -> Datalist:
+def read_datalist(path: Path, root: Path, must_exist: bool = True) -> Datalist:
     """Reads a data list whose paths lie under `root`.
 
-    Raises DatasetError when the JSON is malformed, a file is missing or outside root, or a patient is in both splits.
+    Raises DatasetError when the JSON is malformed, a file is missing (where it must exist) or outside root, or a patient is in
+    both splits.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -73,14 +74,14 @@ def read_datalist(path: Path, root: Path) -> Datalist:
         raise DatasetError(f"{path}: expected a JSON data list: {error}") from error
     if not isinstance(content, dict):
         raise DatasetError(f'{path}: expected a JSON object with "training" and "validation"')
-    splits = {name: tuple(_item(entry, root, path) for entry in content.get(name, [])) for name in ("training", "validation")}
+    splits = {name: tuple(_item(entry, root, path, must_exist) for entry in content.get(name, [])) for name in ("training", "validation")}
     both = {item.patient_id for item in splits["training"]} & {item.patient_id for item in splits["validation"]}
     if both:
         raise DatasetError(f"{path}: patients in both training and validation: {', '.join(sorted(both))}; a patient must not cross the split")
     return Datalist(splits["training"], splits["validation"], str(content.get("description", "")))
 
 
-def _item(entry: Any, root: Path, path: Path) -> DatasetItem:
+def _item(entry: Any, root: Path, path: Path, must_exist: bool) -> DatasetItem:
     try:
         label, patient_id, image = str(entry["label"] or ""), str(entry["patient_id"]), entry.get("image")
         kind = entry.get("reference_kind", "spider")
@@ -88,14 +89,15 @@ def _item(entry: Any, root: Path, path: Path) -> DatasetItem:
         raise DatasetError(f'{path}: expected entries with "label" and "patient_id", found {entry!r}') from error
     if kind not in REFERENCE_KINDS:
         raise DatasetError(f"{path}: expected reference_kind {' or '.join(REFERENCE_KINDS)}, found {kind!r}")
-    return DatasetItem(_inside(root, label, path), patient_id, kind, _inside(root, image, path) if image else None)
+    label_path = _inside(root, label, path, must_exist)
+    return DatasetItem(label_path, patient_id, kind, _inside(root, image, path, must_exist) if image else None)
 
 
-def _inside(root: Path, relative: str, path: Path) -> Path:
+def _inside(root: Path, relative: str, path: Path, must_exist: bool) -> Path:
     resolved = (root / relative).resolve()
     if not resolved.is_relative_to(root.resolve()):
         raise DatasetError(f"{path}: {relative} leaves the data folder {root}")
-    if not resolved.is_file():
+    if not resolved.is_file() and (must_exist or resolved.is_dir()):
         raise DatasetError(f"{path}: {relative} is missing under {root}")
     return resolved
 

@@ -6,6 +6,7 @@ SpiderSegError
  |    +-- GeometryError    spacing, direction or grid can't be used or don't match
  |    +-- LabelError       label values outside the SPIDER scheme
  |    +-- DatasetError     a data list is inconsistent (missing files, a patient in both splits)
+ +-- DownloadError         a file can't be fetched: server out of reach, connection cut, wrong size or checksum
  +-- OutputError           a result can't be written (exists, no space, parent is a file)
  +-- WeightsError          a checkpoint is missing, damaged, of another configuration or not trusted
  +-- MissingPackageError   an optional package is needed; says which and how to get it
@@ -36,6 +37,14 @@ class LabelError(InputError):
 
 class DatasetError(InputError):
     """A data list is inconsistent: missing files, unknown keys, a patient in both splits."""
+
+
+class DownloadError(SpiderSegError):
+    """A file can't be fetched from its server; `status` is the server's HTTP status where it answered with an error, else 0."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class OutputError(SpiderSegError):

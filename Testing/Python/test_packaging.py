@@ -18,17 +18,32 @@ LIBRARY = ROOT / "SpiderSeg" / "SpiderSegLib"
 
 #: Imports go only to the same or a lower level. A new module gets its line here.
 LEVELS = [
-    {"errors", "paths", "labels", "volume", "outputs", "stages", "atomic", "slice_stack"},
-    {"io", "dicom", "dicom_multiframe", "sequence", "preprocessing", "instances", "metrics", "measurements", "uncertainty", "linter", "phantom"},
-    {"network", "weights", "augmentation", "synthesis", "dataset", "corrections"},
-    {"inference", "pipeline", "overlay", "results", "training", "evaluation", "active_learning", "bundle"},
+    {"errors", "paths", "labels", "volume", "outputs", "stages", "atomic", "slice_stack", "ranks"},
+    {
+        "io",
+        "dicom",
+        "dicom_multiframe",
+        "sequence",
+        "preprocessing",
+        "instances",
+        "metrics",
+        "measurements",
+        "uncertainty",
+        "linter",
+        "phantom",
+        "zenodo",
+        "overview",
+        "fingerprint",
+    },
+    {"network", "weights", "artefacts", "augmentation", "surroundings", "synthesis", "dataset", "corrections", "cases", "splits", "resampling"},
+    {"inference", "pipeline", "overlay", "results", "training", "evaluation", "active_learning", "bundle", "inspection"},
     {"cli", "mrml", "__main__"},
     {"workstation", "gui"},
 ]
 LEVEL_OF = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
 #: Where a heavy or platform package may be imported at module level, and where at all.
-MODULE_LEVEL_TORCH = {"network", "augmentation", "synthesis", "inference", "training"}
+MODULE_LEVEL_TORCH = {"network", "artefacts", "augmentation", "surroundings", "synthesis", "inference", "training"}
 SLICER_MODULES = {"mrml", "workstation", "gui"}
 QT_MODULES = {"gui"}
 

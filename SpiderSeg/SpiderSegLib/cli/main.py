@@ -84,36 +84,54 @@ def demo(
 
 @app.command()
 def evaluate(
-    prediction: Annotated[Path, typer.Argument(help="Labelmap file, or folder of them.")],
-    reference: Annotated[Path, typer.Argument(help="Reference file, or folder with the same file names.")],
-    json_path: Annotated[Path | None, typer.Option("--json", help="Write all scores to this file.")] = None,
-    csv_path: Annotated[Path | None, typer.Option("--csv", help="Write the scores of each series to this file.")] = None,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PREDICTIONS... REFERENCES", help="Labelmap files or folders of the same file names; references last.")
+    ],
+    compare: Annotated[bool, typer.Option("--compare", help="A B REFERENCES: what B gains over A, series by series.")] = False,
+    rank: Annotated[bool, typer.Option("--rank", help="A B C .. REFERENCES: order them by their mean relative rank.")] = False,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    csv_path: Annotated[Path | None, typer.Option("--csv", help="Write the scores of each series (differences, ranks) to this file.")] = None,
+    levels_csv: Annotated[Path | None, typer.Option("--levels-csv", help="Write the scores of each level to this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a report with plots and the worst series to this file.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="Images behind the outlines of the report, same file names.")] = None,
+    worst: Annotated[int, typer.Option(min=0, help="Number of worst series drawn in the report.")] = 4,
     reference_kind: Annotated[str, typer.Option(help="auto, spider, classes, bodies or discs.")] = "auto",
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples of the intervals over patients.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Score labelmaps against references: official, structure, instance, level and surface scores."""
+    """Score labelmaps against references: official, structure, instance, level and surface scores.
+
+    With --compare, two sets of predictions are compared pairwise; with --rank, several are ordered.
+    """
     from SpiderSegLib.cli import evaluate as command
     from SpiderSegLib.cli.console import set_up_logging
+    from SpiderSegLib.evaluation import BootstrapConfig
 
     set_up_logging()
-    raise typer.Exit(command.evaluate(prediction, reference, json_path, csv_path, reference_kind))
+    bootstrap = BootstrapConfig(resamples, seed)
+    outputs = (json_path, csv_path, levels_csv, html)
+    raise typer.Exit(command.evaluate(paths, command.EvaluateOptions(reference_kind, *outputs, images, worst, compare, rank, bootstrap)))
 
 
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(help="Folder the data list's paths are relative to.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints and metrics; made if absent.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and curves; made if absent.")],
     datalist: Annotated[Path | None, typer.Option(help="MONAI data list; the split of the bundled weights if not given.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 5000,
+    preset: Annotated[str, typer.Option(help="default, or reference: the original report's recipe, for comparison only.")] = "default",
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps; those of the preset if not given.")] = None,
+    init: Annotated[str | None, typer.Option(help="Start from these weights: bundled model, bundle folder or checkpoint file.")] = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Seed of initial weights and augmentation.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/last.pt.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/last.pt, exactly.")] = False,
 ) -> None:
-    """Train the network on a data list with a patient split."""
+    """Train the network on a data list with a patient split; under torchrun on several GPUs or machines."""
     from SpiderSegLib.cli import train as command
     from SpiderSegLib.cli.console import set_up_logging
 
     set_up_logging()
-    raise typer.Exit(command.train(data, out, datalist, steps, device, seed, resume))
+    options = command.TrainOptions(data, out, datalist, preset, steps, init, device, seed, resume)
+    raise typer.Exit(command.train(options))
 
 
 @app.command()
@@ -127,6 +145,74 @@ def bundle(
 
     set_up_logging()
     raise typer.Exit(command.bundle(checkpoint, out))
+
+
+@app.command("fetch-spider")
+def fetch_spider(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the data set; made if absent.")],
+    record_url: Annotated[str | None, typer.Option(help="JSON of another Zenodo record; SPIDER's if not given.")] = None,
+    unpack: Annotated[bool, typer.Option("--unpack/--no-unpack", help="Unpack the archives into images/ and masks/.")] = True,
+    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Keep the archives after they are unpacked.")] = False,
+) -> None:
+    """Download the public SPIDER data set (CC BY 4.0), verified; interrupted, the same command goes on."""
+    from SpiderSegLib.cli import fetch_spider as command
+    from SpiderSegLib.cli.console import set_up_logging
+    from SpiderSegLib.zenodo import SPIDER_RECORD_URL, FetchOptions
+
+    set_up_logging()
+    raise typer.Exit(command.fetch_spider(folder, record_url or SPIDER_RECORD_URL, FetchOptions(unpack, keep_archives)))
+
+
+@app.command()
+def inspect(
+    dataset: Annotated[Path, typer.Argument(help="Folder with images/ and masks/ (or classes/), or a data list.")],
+    data: Annotated[Path | None, typer.Option(help="Folder the data list's paths are relative to; the list's own if not given.")] = None,
+    csv_path: Annotated[Path | None, typer.Option("--csv", help="Write a row for each series to this file.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw one page of distributions and findings to this PNG.")] = None,
+) -> None:
+    """Show what a data set holds, and what in it will hurt training or scoring."""
+    from SpiderSegLib.cli import inspect as command
+    from SpiderSegLib.cli.console import set_up_logging
+
+    set_up_logging()
+    raise typer.Exit(command.inspect(dataset, data, csv_path, json_path, picture))
+
+
+@app.command()
+def resample(
+    dataset: Annotated[Path, typer.Argument(help="Folder with images/ and masks/ (or classes/), or a data list.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the resampled files and manifest.json.")],
+    data: Annotated[Path | None, typer.Option(help="Folder the data list's paths are relative to; the list's own if not given.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="I,J,K", help="New size in SimpleITK order; 32,128,128 if neither is given.")] = None,
+    spacing: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="New spacing in mm, in the same order.")] = None,
+    orient: Annotated[str, typer.Option(help="Orientation by SimpleITK's DICOMOrient, or keep.")] = "RPS",
+) -> None:
+    """Resample images (linearly) and masks (nearest) as the original procedure did; interrupted, the same command goes on."""
+    from SpiderSegLib.cli import resample as command
+    from SpiderSegLib.cli.console import set_up_logging
+
+    set_up_logging()
+    raise typer.Exit(command.resample(dataset, out, data, size, spacing, orient))
+
+
+@app.command()
+def split(
+    dataset: Annotated[Path, typer.Argument(help="Folder with images/ and masks/ (or classes/), or a data list.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The data list to write.")] = Path("spider_dataset.json"),
+    data: Annotated[Path | None, typer.Option(help="Folder the data list's paths are relative to; the list's own if not given.")] = None,
+    validation_share: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="Draw this share of the patients; SPIDER's subset column if not given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing data list.")] = False,
+) -> None:
+    """Split a data set by patient into training and validation, and refuse leakage between them."""
+    from SpiderSegLib.cli import split as command
+    from SpiderSegLib.cli.console import set_up_logging
+
+    set_up_logging()
+    raise typer.Exit(command.split(dataset, out, data, validation_share, seed, overwrite))
 
 
 @app.command()
