@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from SpiderSegLib.artefacts import add_ghosts, add_metal, bend_sideways, wrap_around
 from SpiderSegLib.dataset import TrainingCase
 from SpiderSegLib.labels import FOREGROUND, Structure
+from SpiderSegLib.surroundings import spine_lines
 from SpiderSegLib.synthesis import synthesize
 
 
@@ -24,29 +26,38 @@ from SpiderSegLib.synthesis import synthesize
 class AugmentationConfig:
     """Ranges and probabilities of the default recipe."""
 
-    rotation_degrees: float = 15.0
-    scale_range: tuple[float, float] = (0.8, 1.25)
-    elastic_mm: float = 5.0
-    uniform_center_probability: float = 0.3
-    center_jitter_mm: float = 35.0
+    rotation_degrees: float = 12.0
+    scale_range: tuple[float, float] = (0.85, 1.2)
+    elastic_mm: float = 4.0
+    uniform_center_probability: float = 0.25
+    center_jitter_mm: float = 30.0
     thickest_slice_mm: float = 5.0
     recolor_probability: float = 0.5
     blur_probability: float = 0.25
     low_resolution_probability: float = 0.15
     noise_probability: float = 0.35
+    scoliosis_probability: float = 0.2
+    largest_scoliosis_mm: float = 8.0
+    metal_probability: float = 0.03
+    ghost_probability: float = 0.08
+    wrap_probability: float = 0.04
 
 
 @dataclass(frozen=True)
 class Window:
-    """Network input (k, j, i) float32 and its classes (k, j, i) int64."""
+    """Network input (k, j, i) float32, its classes (k, j, i) int64, and which voxels are posterior elements (k, j, i) bool."""
 
     image: Tensor
     classes: Tensor
+    posterior_elements: Tensor
 
 
 def draw_window(case: TrainingCase, roi_kji: tuple[int, int, int], in_plane_spacing_mm: float, rng: Generator, config: AugmentationConfig) -> Window:
     """One augmented window of a case; the class map of an image-less case gets a synthetic image."""
     image, classes = _slices(case, roi_kji[0], rng, config)
+    if rng.random() < config.scoliosis_probability:
+        amplitude_mm = float(rng.uniform(0, config.largest_scoliosis_mm))
+        image, classes = bend_sideways(image, classes, amplitude_mm / case.spacing_kji_mm[0], rng)
     grid = _in_plane_grid(case, classes, roi_kji, in_plane_spacing_mm, rng, config)
     window_classes = functional.grid_sample(classes[None].float(), grid, mode="nearest", padding_mode="border", align_corners=False)[0].long()
     if image is None:
@@ -55,9 +66,27 @@ def draw_window(case: TrainingCase, roi_kji: tuple[int, int, int], in_plane_spac
         window_image = functional.grid_sample(image[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0]
         if rng.random() < config.recolor_probability:
             window_image = recolor(window_image, window_classes, rng)
+    window_image = _with_artefacts(window_image, window_classes, in_plane_spacing_mm, rng, config)
     if rng.random() < 0.5:  # left and right look alike
         window_image, window_classes = window_image.flip(0), window_classes.flip(0)
-    return Window(degrade(window_image, rng, config), window_classes)
+    return Window(degrade(window_image, rng, config), window_classes, posterior_elements(window_classes, in_plane_spacing_mm))
+
+
+def posterior_elements(classes: Tensor, in_plane_spacing_mm: float) -> Tensor:
+    """Where a class map (k, j, i), +i posterior, holds vertebra behind the middle of the canal: arches and processes."""
+    lines = spine_lines(classes, in_plane_spacing_mm)
+    if lines is None:
+        return torch.zeros_like(classes, dtype=torch.bool)
+    behind = torch.arange(classes.shape[2])[None, :] > torch.from_numpy(lines[0])[:, None]
+    return (classes == Structure.VERTEBRA) & behind
+
+
+def _with_artefacts(image: Tensor, classes: Tensor, in_plane_spacing_mm: float, rng: Generator, config: AugmentationConfig) -> Tensor:
+    if rng.random() < config.metal_probability:
+        image = add_metal(image, classes, in_plane_spacing_mm, rng)
+    if rng.random() < config.ghost_probability:
+        image = add_ghosts(image, rng)
+    return wrap_around(image, rng) if rng.random() < config.wrap_probability else image
 
 
 def _slices(case: TrainingCase, n_slices: int, rng: Generator, config: AugmentationConfig) -> tuple[Tensor | None, Tensor]:

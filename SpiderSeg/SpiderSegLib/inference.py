@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from SpiderSegLib.errors import Cancelled, InputError
 from SpiderSegLib.network import Checkpoint, network_from
+from SpiderSegLib.ranks import Rank
 from SpiderSegLib.stages import CancelCallback
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,11 @@ def resolve_device(request: str) -> str:
     if int(index or 0) >= found:
         raise InputError(f"--device {request}: {found} CUDA device(s) found on this machine; use --device cpu or auto")
     return f"cuda:{int(index or 0)}"
+
+
+def device_of(rank: Rank, device: str) -> str:
+    """Of several processes on a machine each gets its own GPU: 'cuda:<local rank>'; a CPU is shared."""
+    return f"cuda:{rank.local % torch.cuda.device_count()}" if rank.world > 1 and device.startswith("cuda") else device
 
 
 def plan_device(request: str, checkpoint: Checkpoint, shape_kji: tuple[int, int, int]) -> DevicePlan:

@@ -1,77 +1,118 @@
-"""Synthetic intensities over a class map, any contrast (the idea of SynthSeg, Billot et al. 2023).
+"""Synthetic intensities over a class map, in any contrast (the idea of SynthSeg, Billot et al. 2023).
 
-They teach what the real training images lack: everything lateral of the midline, and contrasts other than T2. The sacrum, which
-SPIDER leaves unlabelled, is imitated below the lowest disc as background that looks like vertebrae.
+They teach what the real training images lack: everything lateral of the midline, and contrasts other than T2. What SPIDER leaves
+unlabelled is laid out around the spine by `surroundings`: muscle, fat, vessels, bowel, skin and a sacrum that looks like vertebrae.
+Intensities are in units of the body's standard deviation, as `preprocessing.normalize` makes them.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 from numpy.random import Generator
 from torch import Tensor
 from torch.nn import functional
 
-from SpiderSegLib.labels import FOREGROUND, Structure
+from SpiderSegLib.labels import Structure
+from SpiderSegLib.surroundings import Tissue, lay_out_surroundings, smooth_noise
 
-#: Kinds of soft tissue around the spine: fat, muscle, vessels, bowel, air.
-BACKGROUND_TISSUES = 6
+#: Ranges of mean intensity per contrast, read off the training images (structures) and off common knowledge (tissues).
+_ANY = (-1.6, 2.2)
+_CONTRASTS: dict[str, dict[str, tuple[float, float]]] = {
+    "t2": {
+        "vertebra": (-0.9, 1.0), "nucleus": (-1.3, 1.1), "annulus": (-1.6, -0.8), "canal": (-0.2, 2.4), "rim": (-1.6, -0.5),
+        "muscle": (-1.5, -0.5), "fat": (0.6, 2.3), "bowel": (-1.2, 1.8), "vessel": (-1.8, -0.6), "ligament": (-1.8, -1.0), "air": (-2.2, -1.5),
+    },
+    "t1": {
+        "vertebra": (-0.1, 0.9), "nucleus": (-1.0, -0.2), "annulus": (-1.1, -0.4), "canal": (-1.3, -0.5), "rim": (-1.4, -0.4),
+        "muscle": (-1.1, -0.3), "fat": (0.9, 2.5), "bowel": (-1.2, 1.2), "vessel": (-1.8, 0.0), "ligament": (-1.6, -0.8), "air": (-2.4, -1.4),
+    },
+    "fat-suppressed": {
+        "vertebra": (-1.2, 0.0), "nucleus": (-1.0, 1.5), "annulus": (-1.4, -0.6), "canal": (0.8, 3.0), "rim": (-1.6, -0.9),
+        "muscle": (-0.8, 0.5), "fat": (-1.6, -0.8), "bowel": (-1.0, 2.0), "vessel": (-1.6, 1.5), "ligament": (-1.7, -1.0), "air": (-1.9, -1.4),
+    },
+    "any": dict.fromkeys(("vertebra", "nucleus", "annulus", "canal", "rim", "muscle", "fat", "bowel", "vessel", "ligament", "air"), _ANY),
+}  # fmt: skip
+_CONTRAST_SHARES = {"t2": 0.35, "t1": 0.35, "fat-suppressed": 0.1, "any": 0.2}
 
-#: Height and depth of the first sacral segment in mm; each next one is a sixth smaller.
-SACRAL_SEGMENT_MM = (27.0, 30.0)
+
+@dataclass(frozen=True)
+class Contrast:
+    """Mean intensity of every tissue, by name."""
+
+    means: dict[str, float]
+
+    def of(self, tissue: Tissue) -> float:
+        return self.means[tissue.name.lower()]
+
+
+def draw_contrast(rng: Generator) -> Contrast:
+    """A T2-like, T1-like, fat-suppressed or entirely random contrast."""
+    name = str(rng.choice(list(_CONTRAST_SHARES), p=list(_CONTRAST_SHARES.values())))
+    return Contrast({tissue: float(rng.uniform(*limits)) for tissue, limits in _CONTRASTS[name].items()})
 
 
 def synthesize(classes: Tensor, in_plane_spacing_mm: float, rng: Generator) -> Tensor:
-    """An image (k, j, i) for classes (k, j, i): random tissue means, textures, dark cortical rims and a look-alike sacrum."""
-    means = {structure: float(rng.uniform(-1.2, 2.2)) for structure in FOREGROUND}
-    image = _soft_tissue(classes.shape, rng)
-    sacrum, sacral_discs = _sacrum_masks(classes, in_plane_spacing_mm, rng)
-    image = torch.where(sacrum, torch.tensor(means[Structure.VERTEBRA]), image)
-    image = torch.where(sacral_discs, torch.tensor(means[Structure.DISC]), image)
-    for structure in FOREGROUND:
-        mask = classes == structure
-        image = torch.where(mask, means[structure] + _texture(classes.shape, rng), image)
-    if rng.random() < 0.8:
-        image = _darken_rims(image, (classes == Structure.VERTEBRA) | sacrum, float(rng.uniform(-1.6, -0.6)))
-    return image + _texture(classes.shape, rng)
+    """An image (k, j, i) for classes (k, j, i): surroundings, marrow, discs with a nucleus, spinal fluid with roots, cortical rims."""
+    contrast = draw_contrast(rng)
+    layout = lay_out_surroundings(classes, in_plane_spacing_mm, rng)
+    image = torch.tensor([contrast.of(tissue) for tissue in Tissue])[layout.tissues]
+    image = image + _texture(classes.shape, rng, 0.5) * (layout.tissues != Tissue.AIR)
+    vertebra = (classes == Structure.VERTEBRA) | layout.sacrum
+    image = torch.where(vertebra, _marrow(classes.shape, contrast, layout.behind_canal, rng), image)
+    image = torch.where((classes == Structure.DISC) | layout.sacral_discs, _disc(classes, contrast, rng), image)
+    image = torch.where(classes == Structure.CANAL, contrast.means["canal"] + _roots(classes.shape, rng), image)
+    image = _with_cortical_rim(image, vertebra, contrast.means["rim"], rng)
+    if rng.random() < 0.4:
+        image = _with_chemical_shift(image, vertebra | (layout.tissues == Tissue.FAT), rng)
+    return _with_partial_volume(image + _texture(classes.shape, rng, 0.25), rng)
 
 
-def _soft_tissue(shape: torch.Size, rng: Generator) -> Tensor:
-    """Blobs of a few tissues, a few centimetres in size."""
-    coarse = rng.normal(size=(1, BACKGROUND_TISSUES, 3, int(rng.integers(4, 14)), int(rng.integers(4, 12)))).astype(np.float32)
-    kind = functional.interpolate(torch.from_numpy(coarse), tuple(shape), mode="trilinear", align_corners=True)[0].argmax(0)
-    tissue = torch.from_numpy(rng.uniform(-1.5, 2.0, BACKGROUND_TISSUES).astype(np.float32))
-    return tissue[kind]
+def _texture(shape: torch.Size, rng: Generator, deviation: float) -> Tensor:
+    """Smooth noise at the scale of a few voxels, of at most the given deviation."""
+    return deviation * float(rng.random()) * smooth_noise(shape, (1, 3, 3), rng)
 
 
-def _texture(shape: torch.Size, rng: Generator) -> Tensor:
-    coarse = rng.normal(0, 0.35 * rng.random(), (1, 1, shape[0], shape[1] // 3, shape[2] // 3)).astype(np.float32)
-    return functional.interpolate(torch.from_numpy(coarse), tuple(shape), mode="trilinear", align_corners=True)[0, 0]
+def _marrow(shape: torch.Size, contrast: Contrast, behind_canal: Tensor, rng: Generator) -> Tensor:
+    """Bodies and, often of another intensity, posterior elements."""
+    posterior = float(rng.normal(0, 0.4))
+    return contrast.means["vertebra"] + posterior * behind_canal + _texture(shape, rng, 0.6)
 
 
-def _sacrum_masks(classes: Tensor, spacing_mm: float, rng: Generator) -> tuple[Tensor, Tensor]:
-    """Masks (k, j, i) of sacral segments and of the thin discs between them, below the lowest disc, on background only."""
-    nothing = torch.zeros_like(classes, dtype=torch.bool)
-    disc = torch.nonzero(classes == Structure.DISC).float()
-    if len(disc) == 0:
-        return nothing, nothing
-    lowest = disc[disc[:, 1] > disc[:, 1].max() - 12 / spacing_mm].mean(0)
-    tilt = np.deg2rad(rng.uniform(10, 60))  # the sacrum turns backward
-    down, back = float(np.cos(tilt)), float(np.sin(tilt))
-    y, x = torch.meshgrid(torch.arange(classes.shape[1]), torch.arange(classes.shape[2]), indexing="ij")
-    y, x = (y - lowest[1]) * spacing_mm, (x - lowest[2]) * spacing_mm
-    along, across = y * down + x * back, x * down - y * back
-    segments, gaps = torch.zeros_like(y, dtype=torch.bool), torch.zeros_like(y, dtype=torch.bool)
-    start, (height, depth) = float(rng.uniform(4, 8)), SACRAL_SEGMENT_MM
-    for _ in range(3):
-        segments |= (along > start) & (along < start + height) & (across.abs() < depth / 2)
-        gaps |= (along >= start + height) & (along <= start + height + 3) & (across.abs() < depth / 2)
-        start, height, depth = start + height + 3, height * 5 / 6, depth * 5 / 6
-    background = classes == Structure.BACKGROUND
-    return segments[None] & background, gaps[None] & background
+def _disc(classes: Tensor, contrast: Contrast, rng: Generator) -> Tensor:
+    """Annulus at the rim, nucleus where a neighbourhood is all disc; a degenerated disc has none."""
+    disc = (classes == Structure.DISC).float()
+    share = functional.avg_pool2d(disc[None], 5, stride=1, padding=2)[0]
+    nucleus = ((share - 0.6) / 0.35).clamp(0, 1)
+    annulus = contrast.means["annulus"]
+    return annulus + nucleus * (contrast.means["nucleus"] - annulus) + _texture(classes.shape, rng, 0.5)
 
 
-def _darken_rims(image: Tensor, bone: Tensor, rim_value: float) -> Tensor:
-    """Cortical bone gives no signal: the border voxels of `bone` become dark."""
+def _roots(shape: torch.Size, rng: Generator) -> Tensor:
+    """Nerve roots: streaks along the canal."""
+    return float(rng.uniform(0, 1.0)) * smooth_noise(shape, (1, 12, 1), rng) + _texture(shape, rng, 0.4)
+
+
+def _with_cortical_rim(image: Tensor, bone: Tensor, rim: float, rng: Generator) -> Tensor:
+    """Cortical bone gives no signal: the border voxels of `bone` are drawn towards `rim`, more or less as the rim fills them."""
     inside = functional.avg_pool2d(bone.float()[None], 3, stride=1, padding=1, count_include_pad=False)[0]
-    return torch.where(bone & (inside < 0.99), torch.tensor(rim_value), image)
+    share = float(rng.uniform(0, 1)) * (bone & (inside < 0.99)).float()
+    return image + share * (rim - image)
+
+
+def _with_chemical_shift(image: Tensor, fatty: Tensor, rng: Generator) -> Tensor:
+    """Fat is displaced against water along one in-plane axis: a bright rim on one side, a dark one on the other."""
+    axis, step = int(rng.integers(1, 3)), int(rng.choice([-1, 1]))
+    fat = fatty.float()
+    return image + float(rng.uniform(0.2, 0.8)) * (fat.roll(step, axis) - fat)
+
+
+def _with_partial_volume(image: Tensor, rng: Generator) -> Tensor:
+    """Voxels at borders mix what they cover, in plane and across slices."""
+    share = float(rng.uniform(0.2, 0.9))
+    blurred = functional.avg_pool2d(image[None], 3, stride=1, padding=1, count_include_pad=False)[0]
+    image = (1 - share) * image + share * blurred
+    across = float(rng.uniform(0, 0.2))
+    neighbours = torch.cat((image[1:], image[-1:])) + torch.cat((image[:1], image[:-1]))
+    return (1 - 2 * across) * image + across * neighbours

@@ -23,8 +23,8 @@ def quiet_network(tiny_weights, monkeypatch):
     """The tiny network wherever --weights is not given."""
     real = command.load_predictor
 
-    def load(options):
-        return real(replace(options, weights=options.weights or str(tiny_weights)))
+    def load(options, rank=None):
+        return real(replace(options, weights=options.weights or str(tiny_weights)), rank)
 
     monkeypatch.setattr(command, "load_predictor", load)
 
@@ -241,6 +241,24 @@ def test_a_batch_skips_and_counts_what_exists(series_file, tmp_path, capsys):
     assert "1 segmented, 1 skipped because their output exists (--overwrite replaces them), 0 failed" in messages(capsys)[1]
     assert tree(tmp_path / "out") == ["a.mha", "b.json", "b.mha"]
     assert (tmp_path / "out" / "a.mha").read_text() == "mine"
+
+
+def test_two_processes_share_a_folder_and_together_segment_it_once(series_file, tmp_path, monkeypatch, capsys):
+    source, written = copies(series_file, tmp_path / "many", "a.mha", "b.mha", "c.mha"), []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1", "1"):
+        monkeypatch.setenv("RANK", rank)
+        assert predict(source, "-o", tmp_path / "out", "--device", "cpu") == 0
+        written.append(sorted(path.name for path in (tmp_path / "out").glob("*.mha")))
+    assert written == [["a.mha", "c.mha"], ["a.mha", "b.mha", "c.mha"], ["a.mha", "b.mha", "c.mha"]]
+    assert "0 segmented, 1 skipped" in messages(capsys)[1]  # a share of one series is still part of a batch
+
+
+def test_a_rank_beyond_the_number_of_processes_is_an_error(series_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "2")
+    assert predict(series_file, "-o", tmp_path / "out") == 1
+    assert "found 2 of 2" in messages(capsys)[1]
 
 
 @pytest.mark.usefixtures("nothing_runs")

@@ -18,6 +18,7 @@ from SpiderSegLib.cli.inputs import FoundSeries, SeriesInput, find_series
 from SpiderSegLib.errors import Cancelled, InputError, OutputError, SpiderSegError
 from SpiderSegLib.io import OUTPUT_FORMATS, image_stem, image_suffix
 from SpiderSegLib.outputs import OutputPaths
+from SpiderSegLib.ranks import Rank
 from SpiderSegLib.stages import Stage, StageClock
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ class PredictOptions:
 
 
 def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
-    """Segments every series of `inputs`; returns 0, or 1 when any failed.
+    """Segments every series of `inputs`; returns 0, or 1 when any failed. Of several processes (torchrun) each takes its share.
 
     Raises typer.BadParameter (usage, before anything runs) for two inputs of one name, an output that is an input, a format that
     contradicts OUT's suffix, or --series without a DICOM study; OutputError when the single output exists or OUT can't be made.
     """
+    rank = Rank.from_environment()
     with closing(make_progress(options.progress, "starting")) as starting:
         starting.report(STARTING, 0.0, "loading")
         found = find_series(list(inputs), list(options.series))
@@ -60,7 +62,10 @@ def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
         jobs = plan_outputs(found.series, out, options)
         for name, reason in found.left_out:
             logger.info("left out: %s: %s", name, reason)
-        waiting, skipped = _without_existing(jobs, options.overwrite)
+        is_batch = len(jobs) > 1
+        # Shared out before looking at what exists: another process may be writing it now.
+        jobs = list(rank.share_of(jobs))
+        waiting, skipped = _without_existing(jobs, options.overwrite, is_batch)
         for _, paths in waiting:
             _check_folder(paths.labelmap.parent)
         failed = [series for series, _ in waiting if series.error is not None]
@@ -68,7 +73,7 @@ def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
             _log_failure(series, series.error)
         waiting = [job for job in waiting if job[0].error is None]
         started = time.perf_counter()
-        predictor = load_predictor(options) if waiting else None
+        predictor = load_predictor(options, rank) if waiting else None
         import_seconds = time.perf_counter() - started
     if predictor is not None:
         failed += _segment_all(waiting, predictor, options, import_seconds)
@@ -96,12 +101,13 @@ def _log_failure(series: SeriesInput, error: SpiderSegError | None) -> None:
     logger.error("%s", error if str(series.path) in str(error) else f"{series.title}: {error}")
 
 
-def load_predictor(options: PredictOptions) -> Predictor:
-    """The network on the wished device; imports torch and MONAI."""
-    from SpiderSegLib.inference import InferenceConfig, Predictor
+def load_predictor(options: PredictOptions, rank: Rank | None = None) -> Predictor:
+    """The network on the wished device, of several processes each on a GPU of its own; imports torch and MONAI."""
+    from SpiderSegLib.inference import InferenceConfig, Predictor, device_of, resolve_device
     from SpiderSegLib.weights import load_weights
 
-    return Predictor(load_weights(options.weights), options.device, InferenceConfig(mirror=options.mirror))
+    device = device_of(rank or Rank(), resolve_device(options.device))
+    return Predictor(load_weights(options.weights), device, InferenceConfig(mirror=options.mirror))
 
 
 def segment_series(series: SeriesInput, paths: OutputPaths, predictor: Predictor, progress: Progress, import_seconds: float = 0.0) -> Segmentation:
@@ -177,10 +183,10 @@ def _refuse_useless_selection(found: FoundSeries, options: PredictOptions) -> No
         raise typer.BadParameter("--series selects in a DICOM folder, and no INPUT is one")
 
 
-def _without_existing(jobs: list[Job], overwrite: bool) -> tuple[list[Job], int]:
-    """The jobs of which no output exists, and how many others there are. Raises OutputError when that is the only one."""
+def _without_existing(jobs: list[Job], overwrite: bool, is_batch: bool) -> tuple[list[Job], int]:
+    """The jobs of which no output exists, and how many others there are. Raises OutputError when it is no batch but one series."""
     existing = [[] if overwrite else [path for path in paths.all if path.exists()] for _, paths in jobs]
-    if len(jobs) == 1 and existing[0]:
+    if not is_batch and jobs and existing[0]:
         raise OutputError(f"{existing[0][0]} exists; give --overwrite to replace it")
     waiting = [job for job, found in zip(jobs, existing, strict=True) if not found]
     return waiting, len(jobs) - len(waiting)

@@ -2,16 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from SpiderSegLib.paths import MODEL_WEIGHTS, data_path
+from SpiderSegLib.ranks import Rank
+
+if TYPE_CHECKING:
+    from SpiderSegLib.dataset import Datalist
+
+PRESETS = ("default", "reference")
 
 
-def train(data: Path, out: Path, datalist: Path | None, steps: int, device: str, seed: int, resume: bool) -> int:
-    """Trains on the data list's training series and leaves the best checkpoint in `out`."""
-    from SpiderSegLib import training
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of `spiderseg train`; None means: as the preset, or the bundled split, or initial weights by chance."""
+
+    data: Path
+    out: Path
+    datalist: Path | None = None
+    preset: str = "default"
+    steps: int | None = None
+    init: str | None = None
+    device: str = "auto"
+    seed: int = 0
+    resume: bool = False
+
+
+def train(options: TrainOptions) -> int:
+    """Trains by a preset and leaves the best checkpoint in options.out.
+
+    Raises typer.BadParameter for an unknown preset or initial weights it can't take, DatasetError for a split that leaks.
+    """
+    if options.preset not in PRESETS:
+        raise typer.BadParameter(f"expected {' or '.join(PRESETS)}, found {options.preset!r}", param_hint="--preset")
+    if options.preset == "reference" and options.init is not None:
+        raise typer.BadParameter("the preset reference starts from chance, as the report did", param_hint="--init")
     from SpiderSegLib.dataset import read_datalist
+    from SpiderSegLib.splits import check_leakage
 
-    split = read_datalist(datalist or data_path(MODEL_WEIGHTS, "spiderseg_unetr", "configs", "spider_dataset.json"), data)
-    training.train(split, out, training.TrainingConfig(steps=steps, seed=seed), device, resume)
+    rank = Rank.from_environment()
+    datalist = read_datalist(options.datalist or data_path(MODEL_WEIGHTS, "spiderseg_unetr", "configs", "spider_dataset.json"), options.data)
+    if options.preset == "reference":
+        return _train_reference(options, datalist, rank)
+    check_leakage(datalist)
+    return _train_default(options, datalist, rank)
+
+
+def _train_default(options: TrainOptions, datalist: Datalist, rank: Rank) -> int:
+    from SpiderSegLib.training import DefaultRecipe, TrainingConfig, train
+    from SpiderSegLib.weights import load_weights
+
+    config = TrainingConfig(seed=options.seed)
+    if options.steps is not None:
+        config = replace(config, steps=options.steps)
+    initial = load_weights(options.init) if options.init is not None else None
+    recipe = DefaultRecipe(datalist, config, initial)
+    train(recipe, options.out, options.device, options.resume, rank, initial.weights if initial else None)
+    return 0
+
+
+def _train_reference(options: TrainOptions, datalist: Datalist, rank: Rank) -> int:
+    from SpiderSegLib.training import ReferenceConfig, ReferenceRecipe, train
+
+    config = ReferenceConfig(seed=options.seed)
+    if options.steps is not None:
+        config = replace(config, steps=options.steps)
+    train(ReferenceRecipe(datalist, config, options.out), options.out, options.device, options.resume, rank)
     return 0

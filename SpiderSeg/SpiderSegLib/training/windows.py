@@ -1,0 +1,71 @@
+"""The endless stream of augmented windows that the default recipe trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from SpiderSegLib.augmentation import draw_window
+from SpiderSegLib.dataset import TrainingCase
+from SpiderSegLib.errors import DatasetError
+from SpiderSegLib.ranks import Rank
+from SpiderSegLib.training.config import TrainingConfig
+
+
+class WindowSample(NamedTuple):
+    """One window with a channel axis (1, k, j, i): input, classes, posterior elements, and the index of its case.
+
+    A tuple, because the data loader collates those field by field into a batch.
+    """
+
+    image: Tensor
+    classes: Tensor
+    posterior_elements: Tensor
+    case: int
+
+
+class WindowStream(IterableDataset[WindowSample]):
+    """Windows in the order of training; the seed and its number alone determine a window.
+
+    Step s of W processes with batches of B uses the windows from s W B on, rank r those from s W B + r B on: so a resumed run sees
+    what it would have seen, and W processes see what one with a batch of W B would.
+    """
+
+    def __init__(self, cases: Sequence[TrainingCase], config: TrainingConfig, first_step: int, rank: Rank) -> None:
+        self._cases, self._config, self._first_step, self._rank = cases, config, first_step, rank
+        groups = {name: [n for n, case in enumerate(cases) if source_of(case) == name] for name in config.source_weights}
+        self._groups = {name: group for name, group in groups.items() if group}
+        weights = np.array([config.source_weights[name] for name in self._groups])
+        if not weights.sum():
+            raise DatasetError(f"expected training series of the kinds {', '.join(config.source_weights)}, found none with a weight above 0")
+        self._probabilities = weights / weights.sum()
+
+    def __iter__(self) -> Iterator[WindowSample]:
+        worker = torch.utils.data.get_worker_info()
+        # Whole batches go to one worker, as DataLoader collects them.
+        step, stride = (self._first_step, 1) if worker is None else (self._first_step + worker.id, worker.num_workers)
+        while True:
+            first = (step * self._rank.world + self._rank.number) * self._config.batch_size
+            for number in range(first, first + self._config.batch_size):
+                yield self._window(number)
+            step += stride
+
+    def _window(self, number: int) -> WindowSample:
+        config = self._config
+        rng = np.random.default_rng((config.seed, number))
+        source = list(self._groups)[int(rng.choice(len(self._groups), p=self._probabilities))]
+        index = int(rng.choice(self._groups[source]))
+        window = draw_window(self._cases[index], config.model.roi_size_kji, config.preprocessing.in_plane_spacing_mm, rng, config.augmentation)
+        return WindowSample(window.image[None], window.classes[None], window.posterior_elements[None], index)
+
+
+def source_of(case: TrainingCase) -> str:
+    """'synthetic' without an image, 'slice' for a one-slice series, else 'stack'."""
+    if case.image is None:
+        return "synthetic"
+    return "slice" if case.classes.shape[0] == 1 else "stack"
