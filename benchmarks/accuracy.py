@@ -1,9 +1,11 @@
 """Accuracy of weights on the validation patients of a data list: the whole pipeline, scored in native space.
 
-    python benchmarks/accuracy.py DATA [--weights W] [--out DIR] [--mirror] [--json FILE]
+    python benchmarks/accuracy.py DATA [--weights W] [--out DIR] [--mirror] [--json FILE] [--html FILE] [--external FOLDER]
 
-Prints structure, instance and level scores by sequence (mean, standard deviation, number of series), and the rank correlation of the
-confidence per level with its Dice.
+Prints scores by set of series (mean, standard deviation, number of series, 95 % interval over patients), and the rank correlation of
+the confidence per level with its Dice. The sets are the sequences of single slices and of stacks, and thick slices simulated from
+the stacks: the mean of four neighbouring slices, with the majority of their classes as reference. --external adds folders with
+images/ and labels/ that nothing was trained on: vb2/ (vertebral bodies alone) and ivd/ (discs alone).
 """
 
 from __future__ import annotations
@@ -11,48 +13,120 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from SpiderSegLib.cli.predict import PredictOptions, load_predictor
-from SpiderSegLib.dataset import DatasetItem, read_datalist
-from SpiderSegLib.evaluation import Evaluation, ReferenceKind, SeriesEvaluation, SeriesFiles, evaluate_series, summarize_scores, table_text
-from SpiderSegLib.evaluation.series import sequence_of
+from SpiderSegLib.dataset import DatasetItem, read_datalist, reference_classes
+from SpiderSegLib.evaluation import (
+    DEFAULT_BOOTSTRAP,
+    SCORE_NAMES,
+    Evaluation,
+    ReferenceKind,
+    SeriesEvaluation,
+    SeriesFiles,
+    estimate,
+    evaluate_series,
+    evaluation_html,
+    table_text,
+)
 from SpiderSegLib.inference import Predictor
-from SpiderSegLib.io import image_stem, read_volume
+from SpiderSegLib.io import image_stem, read_volume, write_volume
+from SpiderSegLib.labels import Structure
 from SpiderSegLib.outputs import OutputPaths
 from SpiderSegLib.paths import MODEL_WEIGHTS, data_path
 from SpiderSegLib.pipeline import Segmentation, segment
 from SpiderSegLib.results import write_outputs
+from SpiderSegLib.series_names import patient_of, sequence_of
+from SpiderSegLib.volume import Geometry, Volume
+
+#: So many 0.9 mm slices are a 3.6 mm slice, a common thickness of T1 and T2 series.
+AVERAGED_SLICES = 4
+
+REPORTED = ("structure_dice", "instance_dice", "level_accuracy", "body_recall", "asd_mm")
 
 
 @dataclass(frozen=True)
-class ScoredCase:
-    """One validation series: what was found, and its scores."""
+class Series:
+    """A series to score, and the set its scores are summarized in."""
 
+    group: str
+    image: Path
+    reference: Path
+    kind: ReferenceKind
+
+
+@dataclass(frozen=True)
+class ScoredSeries:
+    """One series: what was found, and its scores."""
+
+    group: str
+    image: Path
     result: Segmentation
     evaluation: SeriesEvaluation
 
 
-def score_validation(items: tuple[DatasetItem, ...], predictor: Predictor, out: Path) -> Iterator[ScoredCase]:
-    """Segments every validation series into `out` and scores it."""
+def validation_series(items: Sequence[DatasetItem], scratch: Path) -> Iterator[Series]:
+    """The validation series, and what thick slices would have shown of the thin-sliced ones (written to scratch)."""
     for item in items:
         if item.image is None:
             continue
-        stem = image_stem(item.image)
-        # T2-SPACE slabs and middle slices of one patient have different names, so one folder holds all.
-        paths = OutputPaths(out / f"{stem}.mha", out / f"{stem}.json", out / f"{stem}_overlay.png")
-        result = segment(read_volume(item.image), predictor)
-        write_outputs(result, paths, item.image)
-        yield ScoredCase(result, evaluate_series(SeriesFiles(stem, item.label, paths.labelmap), ReferenceKind(item.reference_kind)))
+        volume = read_volume(item.image)
+        n_slices, sequence = volume.array.shape[0], sequence_of(image_stem(item.image))
+        yield Series(f"{sequence}, {'stack' if n_slices > 1 else 'one slice'}", item.image, item.label, ReferenceKind(item.reference_kind))
+        if n_slices >= 2 * AVERAGED_SLICES and volume.geometry.spacing_kji_mm[0] < 2:
+            image, reference = scratch / "thick" / f"{image_stem(item.image)}.mha", scratch / "thick" / f"{image_stem(item.image)}_classes.mha"
+            image.parent.mkdir(exist_ok=True)
+            write_volume(image, thickened(volume, AVERAGED_SLICES, is_classes=False))
+            write_volume(reference, thickened(reference_classes(item), AVERAGED_SLICES, is_classes=True))
+            yield Series(f"{sequence}, thick slices", image, reference, ReferenceKind.CLASSES)
 
 
-def confidence_pairs(case: ScoredCase) -> list[tuple[float, float]]:
-    """(confidence, Dice) of every predicted vertebra and disc where the reference has instances; unmatched ones have Dice 0."""
+def external_series(folder: Path) -> Iterator[Series]:
+    for name, kind in (("vb2", ReferenceKind.BODIES), ("ivd", ReferenceKind.DISCS)):
+        for image in sorted((folder / name / "images").glob("*.mha")):
+            yield Series(f"external {name}", image, folder / name / "labels" / image.name, kind)
+
+
+def thickened(volume: Volume, n_slices: int, is_classes: bool) -> Volume:
+    """Each n_slices neighbouring slices (k) as one: their mean, of classes the most frequent (ties: the lowest); a rest is left out."""
+    count = volume.array.shape[0] // n_slices
+    stack = volume.array[: count * n_slices].reshape(count, n_slices, *volume.array.shape[1:])
+    if is_classes:
+        array = np.argmax([(stack == structure).sum(axis=1) for structure in Structure], axis=0).astype(np.uint8)
+    else:
+        array = stack.mean(axis=1).astype(np.float32)
+    return Volume(array, thicker_geometry(volume.geometry, n_slices, count))
+
+
+def thicker_geometry(geometry: Geometry, n_slices: int, count: int) -> Geometry:
+    """The grid of averaged slices: their centers lie between the first and the last of each."""
+    normal = np.array(geometry.direction).reshape(3, 3)[:, 2]
+    origin = np.array(geometry.origin_lps_mm) + normal * geometry.spacing_ijk_mm[2] * (n_slices - 1) / 2
+    i_mm, j_mm, k_mm = geometry.spacing_ijk_mm
+    x, y, z = origin.tolist()
+    return replace(geometry, size_ijk=(*geometry.size_ijk[:2], count), spacing_ijk_mm=(i_mm, j_mm, k_mm * n_slices), origin_lps_mm=(x, y, z))
+
+
+def score(series: Series, predictor: Predictor, out: Path) -> ScoredSeries:
+    """Segments a series into out/<group>/ and scores it."""
+    stem = image_stem(series.image)
+    folder = out / series.group.replace(", ", "_").replace(" ", "_")
+    folder.mkdir(exist_ok=True)
+    paths = OutputPaths(folder / f"{stem}.mha", folder / f"{stem}.json", folder / f"{stem}_overlay.png")
+    result = segment(read_volume(series.image), predictor)
+    write_outputs(result, paths, series.image)
+    return ScoredSeries(series.group, series.image, result, evaluate_series(SeriesFiles(stem, series.reference, paths.labelmap), series.kind))
+
+
+def confidence_pairs(case: ScoredSeries) -> list[tuple[float, float]]:
+    """(confidence, Dice) of every predicted vertebra and disc where the reference has whole instances; unmatched ones have Dice 0."""
+    if case.evaluation.reference_kind is not ReferenceKind.SPIDER:
+        return []
     confidences = {row.instance.value: row.confidence for row in case.result.levels}
     pairs = []
     for assignment in case.evaluation.scores.instance_dice:
@@ -61,15 +135,27 @@ def confidence_pairs(case: ScoredCase) -> list[tuple[float, float]]:
     return pairs
 
 
-def summary_rows(cases: list[ScoredCase]) -> list[dict[str, object]]:
-    """One row a sequence and score: mean, standard deviation, number of series."""
+def summary_rows(cases: Sequence[ScoredSeries]) -> list[dict[str, object]]:
+    """One row a set and score."""
     rows = []
-    for sequence in sorted({sequence_of(case.evaluation.series) for case in cases}):
-        evaluations = tuple(case.evaluation for case in cases if sequence_of(case.evaluation.series) == sequence)
-        for name, statistic in summarize_scores(Evaluation(evaluations, (), ()))["overall"].items():
-            if statistic.n and name.split(".")[0] in ("structure_dice", "instance_dice", "level_accuracy", "asd_mm"):
-                rows.append({"sequence": sequence, "score": name, "mean": statistic.mean, "std": statistic.std, "n": statistic.n})
+    for group in dict.fromkeys(case.group for case in cases):
+        members = [case.evaluation for case in cases if case.group == group]
+        patients = [patient_of(one.series) for one in members]
+        for name in (name for name in SCORE_NAMES if name.split(".")[0] in REPORTED):
+            found = estimate([one.scores.by_name()[name] for one in members], patients, DEFAULT_BOOTSTRAP)
+            if found.n:
+                interval = [found.interval.low, found.interval.high] if found.interval else None
+                rows.append({"set": group, "score": name, "mean": found.mean, "std": found.std, "n": found.n, "interval": interval})
     return rows
+
+
+def print_rows(rows: Sequence[dict[str, object]]) -> None:
+    print("\n| set | score | mean | std | n | 95 % over patients |\n|---|---|---|---|---|---|")
+    for row in rows:
+        std, interval = row["std"], row["interval"]
+        spread = "-" if std is None else f"{std:.3f}"
+        between = f"{interval[0]:.3f} to {interval[1]:.3f}" if isinstance(interval, list) else "-"
+        print(f"| {row['set']} | {row['score']} | {row['mean']:.3f} | {spread} | {row['n']} | {between} |")
 
 
 def main() -> None:
@@ -79,20 +165,26 @@ def main() -> None:
     parser.add_argument("--weights")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, help="keep labelmaps and overlays here")
+    parser.add_argument("--external", type=Path, help="score vb2/ and ivd/ of this folder too")
     parser.add_argument("--mirror", action="store_true")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--html", type=Path)
     arguments = parser.parse_args()
     predictor = load_predictor(PredictOptions(device=arguments.device, weights=arguments.weights, mirror=arguments.mirror))
-    items = read_datalist(arguments.datalist, arguments.data).validation
-    with tempfile.TemporaryDirectory() as scratch:
-        out = arguments.out or Path(scratch)
+    with tempfile.TemporaryDirectory() as temporary:
+        out = arguments.out or Path(temporary)
         out.mkdir(parents=True, exist_ok=True)
-        cases = list(score_validation(items, predictor, out))
-    print(table_text(Evaluation(tuple(case.evaluation for case in cases), (), ())))
+        series = list(validation_series(read_datalist(arguments.datalist, arguments.data).validation, Path(temporary)))
+        series += list(external_series(arguments.external)) if arguments.external else []
+        cases = [score(one, predictor, out) for one in series]
+        native = [case for case in cases if "thick" not in case.group and "external" not in case.group]
+        evaluation = Evaluation(tuple(case.evaluation for case in native), (), ())
+        if arguments.html:
+            images = {case.evaluation.series: case.image for case in native}
+            arguments.html.write_text(evaluation_html(evaluation, "SpiderSeg on its validation patients", images), encoding="utf-8")
+    print(table_text(evaluation))
     rows = summary_rows(cases)
-    print("\n| sequence | score | mean | std | n |\n|---|---|---|---|---|")
-    for row in rows:
-        print(f"| {row['sequence']} | {row['score']} | {row['mean']:.3f} | {row['std']:.3f} | {row['n']} |")
+    print_rows(rows)
     pairs = np.array([pair for case in cases for pair in confidence_pairs(case)])
     correlation = float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
     print(f"\nrank correlation of confidence and instance Dice: {correlation:.2f} ({len(pairs)} levels)")

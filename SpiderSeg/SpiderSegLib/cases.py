@@ -5,7 +5,6 @@ Nothing is read but names: files may be missing or damaged, which `inspection` r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,12 @@ from typing import TypeVar
 from SpiderSegLib.dataset import Datalist, DatasetItem, read_datalist
 from SpiderSegLib.errors import DatasetError
 from SpiderSegLib.io import image_stem, image_suffix
+from SpiderSegLib.series_names import natural_key, patient_of, sequence_of
 
 IMAGES = "images"
 
 #: Folder with references -> what their values are.
 REFERENCE_FOLDERS = {"masks": "spider", "classes": "classes"}
-
-UNKNOWN_SEQUENCE = "unknown"
-_SEQUENCE_ENDING = re.compile(r"[_-](t1|t2|t2_SPACE)$", re.IGNORECASE)
-_SEQUENCE_NAMES = {"t1": "t1", "t2": "t2", "t2_space": "t2_SPACE"}
-_BIDS_SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 
 T = TypeVar("T")
 
@@ -50,8 +45,7 @@ class Case:
     @property
     def sequence(self) -> str:
         """By the ending of the file name, as in SPIDER: 't1', 't2', 't2_SPACE', else 'unknown'."""
-        found = _SEQUENCE_ENDING.search(self.series)
-        return _SEQUENCE_NAMES[found.group(1).lower()] if found else UNKNOWN_SEQUENCE
+        return sequence_of(self.series)
 
     @property
     def any_file(self) -> Path:
@@ -76,17 +70,6 @@ class CaseSet:
     @property
     def files(self) -> list[Path]:
         return [path for case in self.cases for path in (case.image, case.reference) if path is not None]
-
-
-def patient_of(series: str) -> str:
-    """The patient of a series name: '12_t2_SPACE' -> '12', 'sub-07_T2w' -> 'sub-07'; a name of no known form is its own patient."""
-    bids = _BIDS_SUBJECT.match(series)
-    return bids.group(0) if bids else _SEQUENCE_ENDING.sub("", series)
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts '2_t1' before '10_t1'."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def find_cases(dataset: Path, root: Path | None = None) -> CaseSet:

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from SpiderSegLib.cases import Case, CaseSet, Track, natural_key, patient_of
+from SpiderSegLib.cases import Case, CaseSet, Track
 from SpiderSegLib.dataset import Datalist, DatasetItem
 from SpiderSegLib.errors import DatasetError
 from SpiderSegLib.fingerprint import content_hash
 from SpiderSegLib.io import image_stem, read_volume
 from SpiderSegLib.labels import Structure
 from SpiderSegLib.overview import TRAINING, VALIDATION, Overview, find_overview
+from SpiderSegLib.series_names import natural_key, patient_of
 
 DEFAULT_VALIDATION_SHARE = 0.2
 

@@ -10,9 +10,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from SpiderSegLib.evaluation import Evaluation, FailedSeries, ReferenceKind, Scores, SeriesEvaluation, SeriesFiles, sequence_of
+from SpiderSegLib.evaluation import Evaluation, FailedSeries, ReferenceKind, Scores, SeriesEvaluation, SeriesFiles
 from SpiderSegLib.metrics import InstanceDistance, StructureDice
 from SpiderSegLib.phantom import SAGITTAL_DIRECTION
+from SpiderSegLib.series_names import sequence_of
 
 #: Two vertebrae, their discs and the canal, four voxels each, in a 5 x 2 x 2 labelmap.
 SPIDER_VALUES_BY_SLICE = (1, 2, 201, 202, 100)

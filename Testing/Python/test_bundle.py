@@ -30,6 +30,7 @@ from SpiderSegLib.preprocessing import PreprocessingConfig
 from SpiderSegLib.results import sidecar
 from SpiderSegLib.training import TrainingConfig
 from SpiderSegLib.weights import BUNDLED, load_weights
+from training_cases import write_cases
 
 BUNDLE = data_path(MODEL_WEIGHTS, BUNDLED)
 
@@ -151,6 +152,22 @@ def test_a_packed_bundle_runs_from_its_configuration(tiny, series, tmp_path):
 
 def test_the_training_configuration_is_the_default_recipe():
     assert parser(BUNDLE, "train.json").get_parsed_content("recipe") == TrainingConfig()
+
+
+def test_a_packed_bundle_trains_from_its_configuration(tiny, tmp_path):
+    write_cases(tmp_path)
+    entries = {name: {"image": "image_t2.mha", "label": "mask.mha", "patient_id": name} for name in ("training", "validation")}
+    (tmp_path / "list.json").write_text(json.dumps({name: [entry] for name, entry in entries.items()}), encoding="utf-8")
+    parsed = parser(tiny, "train.json")
+    parsed["data"], parsed["datalist"], parsed["output_dir"], parsed["device"] = (
+        str(tmp_path),
+        str(tmp_path / "list.json"),
+        str(tmp_path / "run"),
+        "cpu",
+    )
+    parsed["recipe"]["steps"], parsed["recipe"]["workers"] = 1, 0
+    parsed.get_parsed_content("run")
+    assert load_checkpoint(tmp_path / "run" / "best.pt").model == TINY
 
 
 def test_the_training_configuration_of_a_packed_bundle_has_its_architecture(tiny):

@@ -27,7 +27,6 @@ from SpiderSegLib.evaluation import (
     evaluate_series,
     levels_csv_text,
     pair_files,
-    sequence_of,
     series_name,
     summarize_scores,
     table_text,
@@ -225,14 +224,6 @@ def test_different_grids_are_refused_naming_both_files(tmp_path: Path) -> None:
     reference, prediction = write(tmp_path / "r.mha", slices(1, 100)), write(tmp_path / "p.mha", slices(1, 100), origin=(0.0, 0.0, 1.0))
     with pytest.raises(GeometryError, match=r"p\.mha.*r\.mha"):
         evaluate_series(SeriesFiles("r", reference, prediction))
-
-
-@pytest.mark.parametrize(
-    ("series", "sequence"),
-    [("1_t1", "t1"), ("1_t2", "t2"), ("1_t2_SPACE", "t2_SPACE"), ("1_T2_space", "t2_SPACE"), ("t2", "unknown"), ("1_t2_stir", "unknown")],
-)
-def test_the_sequence_is_the_ending_of_the_series_name(series: str, sequence: str) -> None:
-    assert sequence_of(series) == sequence
 
 
 # Folders

@@ -28,7 +28,6 @@ from SpiderSegLib.evaluation import (
     level_title,
     official_metrics,
     official_metrics_json,
-    patient_of,
     score_labelmaps,
     score_levels,
     summarize_levels,
@@ -44,16 +43,6 @@ def line(*values: int) -> NDArray[np.uint8]:
 
 def scores_of(reference: NDArray[Any], prediction: NDArray[Any], kind: ReferenceKind = ReferenceKind.SPIDER) -> Scores:
     return score_labelmaps(reference, prediction, (1.0, 1.0, 1.0), kind, overlap_table(reference, prediction))
-
-
-# Patients
-
-
-@pytest.mark.parametrize(
-    ("series", "patient"), [("108_t2", "108"), ("108_t2_SPACE", "108"), ("a-b_1_t1", "a-b"), ("phantom", "phantom"), ("_t2", "_t2"), ("", "")]
-)
-def test_the_patient_is_what_stands_before_the_first_underscore(series: str, patient: str) -> None:
-    assert patient_of(series) == patient
 
 
 # Intervals

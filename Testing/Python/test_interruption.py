@@ -22,6 +22,14 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals 
 STAGES = ["import", "read", "preprocess", "network", "resample", "number"]
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Ctrl-C works, also when the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def start(*arguments):
     """The command in a process of its own, reading nothing from its surroundings but signals."""
     return subprocess.Popen(

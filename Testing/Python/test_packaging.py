@@ -18,7 +18,7 @@ LIBRARY = ROOT / "SpiderSeg" / "SpiderSegLib"
 
 #: Imports go only to the same or a lower level. A new module gets its line here.
 LEVELS = [
-    {"errors", "paths", "labels", "volume", "outputs", "stages", "atomic", "slice_stack", "ranks"},
+    {"errors", "paths", "labels", "volume", "outputs", "stages", "atomic", "slice_stack", "ranks", "series_names"},
     {
         "io",
         "dicom",

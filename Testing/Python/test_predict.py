@@ -154,7 +154,7 @@ def test_mirroring_is_noted(series_file, tmp_path):
 
 @pytest.fixture
 def nothing_runs(monkeypatch):
-    monkeypatch.setattr(command, "load_predictor", lambda options: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(command, "load_predictor", lambda *_: pytest.fail("the network was loaded"))
 
 
 @pytest.mark.usefixtures("nothing_runs")
@@ -279,7 +279,7 @@ def test_a_batch_goes_on_after_a_bad_series_and_exits_1(series_file, tmp_path, c
     (source / "b.mha").write_text("no image")
     loads = []
     real = command.load_predictor
-    monkeypatch.setattr(command, "load_predictor", lambda options: (loads.append(1), real(options))[1])
+    monkeypatch.setattr(command, "load_predictor", lambda *given: (loads.append(1), real(*given))[1])
     assert predict(source, tmp_path / "missing.mha", "-o", tmp_path / "out", "--progress", "none") == 1
     out, err = messages(capsys)
     assert out == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from small_cases import add_case, image, mask, write, write_overview
-from SpiderSegLib.cases import find_cases, natural_key, patient_of
+from SpiderSegLib.cases import find_cases
 from SpiderSegLib.cli.main import run
 from SpiderSegLib.dataset import Datalist, DatasetItem, read_datalist
 from SpiderSegLib.errors import DatasetError
@@ -37,18 +37,6 @@ def patients(cases) -> set[str]:
 
 
 # Cases
-
-
-@pytest.mark.parametrize(
-    ("series", "patient"),
-    [("12_t1", "12"), ("12_t2_SPACE", "12"), ("12_T2_space", "12"), ("pat_001_t2", "pat_001"), ("sub-07_ses-1_T2w", "sub-07"), ("scan", "scan")],
-)
-def test_the_patient_is_what_stands_before_the_sequence(series, patient):
-    assert patient_of(series) == patient
-
-
-def test_names_sort_by_their_numbers():
-    assert sorted(["10_t1", "2_t2", "2_t1", "a"], key=natural_key) == ["2_t1", "2_t2", "10_t1", "a"]
 
 
 def test_a_folder_gives_pairs_and_what_lacks_its_other_half(spider):

@@ -11,7 +11,6 @@ from SpiderSegLib.evaluation.comparison import Comparison, Difference, SeriesCha
 from SpiderSegLib.evaluation.levels import LEVEL_SCORE_NAMES, LevelScore, level_title, score_levels, summarize_levels
 from SpiderSegLib.evaluation.official import official_metrics, official_metrics_json
 from SpiderSegLib.evaluation.pairing import Pairing, SeriesFiles, files_by_series, pair_files, series_name
-from SpiderSegLib.evaluation.patients import patient_of
 from SpiderSegLib.evaluation.ranking import RankedPredictions, Ranking, rank
 from SpiderSegLib.evaluation.references import ReferenceKind, detect_reference_kind
 from SpiderSegLib.evaluation.report import csv_text, evaluation_html, json_text, levels_csv_text, table_text, to_json_object
@@ -23,7 +22,6 @@ from SpiderSegLib.evaluation.series import (
     evaluate_files,
     evaluate_pairs,
     evaluate_series,
-    sequence_of,
 )
 from SpiderSegLib.evaluation.summary import OVERALL, summarize_scores
 
@@ -65,11 +63,9 @@ __all__ = [
     "official_metrics",
     "official_metrics_json",
     "pair_files",
-    "patient_of",
     "rank",
     "score_labelmaps",
     "score_levels",
-    "sequence_of",
     "series_name",
     "summarize_levels",
     "summarize_scores",

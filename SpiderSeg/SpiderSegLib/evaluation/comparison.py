@@ -11,11 +11,11 @@ from enum import Enum
 
 from SpiderSegLib.errors import DatasetError
 from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, FEWEST_PATIENTS, BootstrapConfig, Estimate, estimate
-from SpiderSegLib.evaluation.patients import patient_of
 from SpiderSegLib.evaluation.scoring import MAIN_SCORES, SCORE_NAMES, is_higher_better
 from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
 from SpiderSegLib.evaluation.summary import OVERALL, by_sequence
 from SpiderSegLib.metrics import summarize
+from SpiderSegLib.series_names import patient_of
 
 SeriesPair = tuple[SeriesEvaluation, SeriesEvaluation]
 

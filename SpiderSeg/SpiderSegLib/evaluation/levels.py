@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, BootstrapConfig, Estimate, estimate
-from SpiderSegLib.evaluation.patients import patient_of
 from SpiderSegLib.evaluation.scoring import Scores
 from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
 from SpiderSegLib.evaluation.summary import by_sequence
 from SpiderSegLib.labels import DISC_OFFSET, Structure, label_name, level_of, structure_of
 from SpiderSegLib.metrics import InstancePair
+from SpiderSegLib.series_names import patient_of
 
 #: A reference instance counts as detected when its assigned prediction reaches this Dice; the challenge's threshold, but on the
 #: project's own one-to-one assignment.

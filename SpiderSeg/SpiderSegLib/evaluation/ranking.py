@@ -18,9 +18,9 @@ from scipy.stats import rankdata
 
 from SpiderSegLib.errors import DatasetError
 from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, BootstrapConfig, Estimate, estimate
-from SpiderSegLib.evaluation.patients import patient_of
 from SpiderSegLib.evaluation.scoring import SCORE_NAMES, is_higher_better
 from SpiderSegLib.evaluation.series import Evaluation
+from SpiderSegLib.series_names import patient_of
 
 #: The project's own scores; the official ones and the mean of the structures measure the same again and would count it twice.
 RANKED_SCORES = tuple(name for name in SCORE_NAMES if not name.startswith("official.") and name != "structure_dice.mean")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +14,10 @@ from SpiderSegLib.evaluation.scoring import Scores, score_labelmaps
 from SpiderSegLib.io import read_labelmap
 from SpiderSegLib.labels import SPINAL_CANAL, Structure, check_values
 from SpiderSegLib.metrics import OverlapTable, overlap_table
+from SpiderSegLib.series_names import sequence_of
 from SpiderSegLib.volume import Volume
 
 logger = logging.getLogger(__name__)
-
-UNKNOWN_SEQUENCE = "unknown"
-SEQUENCES = ("t1", "t2", "t2_SPACE")
 
 
 @dataclass(frozen=True)
@@ -59,12 +56,6 @@ class Evaluation:
     series: tuple[SeriesEvaluation, ...]
     failed: tuple[FailedSeries, ...]
     unscored_predictions: tuple[Path, ...]
-
-
-def sequence_of(series: str) -> str:
-    """Sequence by the ending of a series name as in SPIDER: 't1', 't2', 't2_SPACE' (any case), else 'unknown'."""
-    found = re.search(r"_(t1|t2|t2_space)$", series, re.IGNORECASE)
-    return next(sequence for sequence in SEQUENCES if sequence.lower() == found.group(1).lower()) if found else UNKNOWN_SEQUENCE
 
 
 def evaluate_files(prediction: Path, reference: Path, kind: ReferenceKind = ReferenceKind.AUTO) -> Evaluation:

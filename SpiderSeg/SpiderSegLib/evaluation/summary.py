@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, BootstrapConfig, Estimate, estimate
-from SpiderSegLib.evaluation.patients import patient_of
 from SpiderSegLib.evaluation.scoring import SCORE_NAMES
-from SpiderSegLib.evaluation.series import SEQUENCES, UNKNOWN_SEQUENCE, Evaluation, SeriesEvaluation
+from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
+from SpiderSegLib.series_names import SEQUENCES, UNKNOWN_SEQUENCE, patient_of
 
 OVERALL = "overall"
 

@@ -12,7 +12,7 @@ from SpiderSegLib.instances.chain import TYPICAL_LEVEL_HEIGHT_MM, best_chain, ca
 from SpiderSegLib.instances.column import CURVE_STEP_MM, Axis, SagittalMap, Separator, axis_through, plane_of_disc, sagittal_map
 from SpiderSegLib.labels import Structure
 
-#: A gap between discs this many times the usual one holds another vertebra; reference gaps stay below 1.35 times their median.
+#: A gap between discs this many times the expected one holds another vertebra; of the 414 reference gaps none exceeds 1.42 times its neighbours.
 SECOND_BODY_RATIO = 1.5
 
 #: Half width of the tube along the axis in which bodies are looked for; bodies are 30-45 mm wide and deep.
@@ -241,6 +241,20 @@ def _level_height(knots_mm: NDArray[np.float64]) -> float:
     return float(np.median(single)) if len(single) else TYPICAL_LEVEL_HEIGHT_MM
 
 
+def _expected_gaps(knots_mm: NDArray[np.float64], level_height: float) -> list[float]:
+    """What each gap between discs would measure with one vertebra in it: the usual level, or less where its neighbours measure less.
+
+    Thoracic levels are lower than the lumbar ones, which make the median.
+    """
+    gaps = np.diff(knots_mm)
+    single = gaps < SECOND_BODY_RATIO * level_height
+    expected = []
+    for place in range(len(gaps)):
+        beside = [float(gaps[other]) for other in (place - 1, place + 1) if 0 <= other < len(gaps) and single[other]]
+        expected.append(min(level_height, sum(beside) / len(beside)) if beside else level_height)
+    return expected
+
+
 def _all_heights(
     axis: Axis, profile: NDArray[np.float64], cost: NDArray[np.float64], has_discs: bool, level_height: float, open_below: bool, sacrum_left_out: bool
 ) -> tuple[list[float], list[int]]:
@@ -249,8 +263,9 @@ def _all_heights(
         heights = _heights_of_bodies(axis, profile, level_height)
         return heights, [-1] * len(heights)
     heights, found = [float(axis.knots_mm[0])], [0]
+    expected = _expected_gaps(axis.knots_mm, level_height)
     for place, upper in enumerate(axis.knots_mm[1:], start=1):
-        for cut in _cuts(axis, cost, heights[-1], float(upper), level_height):
+        for cut in _cuts(axis, cost, heights[-1], float(upper), expected[place - 1]):
             heights.append(cut)
             found.append(-1)
         heights.append(float(upper))

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SpiderSegLib.dataset import DatasetItem, reference_classes
-from SpiderSegLib.evaluation import sequence_of
 from SpiderSegLib.inference import Predictor
 from SpiderSegLib.io import image_stem, read_volume
 from SpiderSegLib.labels import FOREGROUND, Structure
 from SpiderSegLib.network import Checkpoint
 from SpiderSegLib.preprocessing import prepare
 from SpiderSegLib.ranks import Rank
+from SpiderSegLib.series_names import sequence_of
 from SpiderSegLib.training.processes import results_of_all
 
 

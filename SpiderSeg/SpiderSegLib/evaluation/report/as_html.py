@@ -9,7 +9,6 @@ import SpiderSegLib
 from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, BootstrapConfig, Estimate
 from SpiderSegLib.evaluation.comparison import Comparison, Difference, verdict_text
 from SpiderSegLib.evaluation.levels import level_title, summarize_levels
-from SpiderSegLib.evaluation.patients import patient_of
 from SpiderSegLib.evaluation.report import page, plots
 from SpiderSegLib.evaluation.report.as_table import evaluation_notes
 from SpiderSegLib.evaluation.report.wording import (
@@ -26,6 +25,7 @@ from SpiderSegLib.evaluation.report.worst_cases import WorstCase, draw_worst_cas
 from SpiderSegLib.evaluation.scoring import SCORE_NAMES
 from SpiderSegLib.evaluation.series import Evaluation
 from SpiderSegLib.evaluation.summary import OVERALL, summarize_scores
+from SpiderSegLib.series_names import patient_of
 
 #: What the names of scores mean; a report is read far from the documentation.
 _MEANINGS = (

@@ -11,11 +11,11 @@ from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, FEWEST_PATIENTS
 from SpiderSegLib.evaluation.comparison import Comparison, Difference, SeriesChange, verdict_text
 from SpiderSegLib.evaluation.levels import summarize_levels
 from SpiderSegLib.evaluation.official import official_metrics_object
-from SpiderSegLib.evaluation.patients import patient_of
 from SpiderSegLib.evaluation.ranking import Ranking
 from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
 from SpiderSegLib.evaluation.summary import summarize_scores
 from SpiderSegLib.labels import label_name
+from SpiderSegLib.series_names import patient_of
 
 SCHEMA_VERSION = 2
 

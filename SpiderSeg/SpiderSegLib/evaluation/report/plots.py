@@ -10,8 +10,9 @@ import numpy as np
 
 from SpiderSegLib.evaluation.comparison import Comparison, SeriesChange
 from SpiderSegLib.evaluation.levels import level_title, score_levels
-from SpiderSegLib.evaluation.series import SEQUENCES, UNKNOWN_SEQUENCE, Evaluation
+from SpiderSegLib.evaluation.series import Evaluation
 from SpiderSegLib.labels import DISC_OFFSET, FOREGROUND
+from SpiderSegLib.series_names import SEQUENCES, UNKNOWN_SEQUENCE
 
 DOTS_PER_INCH = 110
 
