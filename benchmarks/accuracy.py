@@ -36,7 +36,7 @@ from SpiderSegLib.evaluation import (
 )
 from SpiderSegLib.inference import Predictor
 from SpiderSegLib.io import image_stem, read_volume, write_volume
-from SpiderSegLib.labels import Structure
+from SpiderSegLib.labels import Structure, structure_of
 from SpiderSegLib.outputs import OutputPaths
 from SpiderSegLib.paths import MODEL_WEIGHTS, data_path
 from SpiderSegLib.pipeline import Segmentation, segment
@@ -135,6 +135,27 @@ def confidence_pairs(case: ScoredSeries) -> list[tuple[float, float]]:
     return pairs
 
 
+def structure_pairs(case: ScoredSeries) -> list[tuple[float, float]]:
+    """(mean confidence, structure Dice) of vertebrae and of discs where the reference has no instances."""
+    dice = case.evaluation.scores.structure_dice
+    if case.evaluation.reference_kind is not ReferenceKind.CLASSES or dice is None:
+        return []
+    pairs = []
+    for structure, value in ((Structure.VERTEBRA, dice.vertebra), (Structure.DISC, dice.disc)):
+        found = [row.confidence for row in case.result.levels if structure_of(row.instance.value) is structure]
+        if found and value is not None:
+            pairs.append((float(np.mean(found)), value))
+    return pairs
+
+
+def rank_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, int]:
+    """Spearman's, and the number of pairs; NaN for fewer than three."""
+    if len(pairs) < 3:
+        return float("nan"), len(pairs)
+    first, second = zip(*pairs, strict=True)
+    return float(spearmanr(first, second).statistic), len(pairs)
+
+
 def summary_rows(cases: Sequence[ScoredSeries]) -> list[dict[str, object]]:
     """One row a set and score."""
     rows = []
@@ -185,12 +206,15 @@ def main() -> None:
     print(table_text(evaluation))
     rows = summary_rows(cases)
     print_rows(rows)
-    pairs = np.array([pair for case in cases for pair in confidence_pairs(case)])
-    correlation = float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
-    print(f"\nrank correlation of confidence and instance Dice: {correlation:.2f} ({len(pairs)} levels)")
+    correlations = {
+        "confidence of a level and its instance Dice": rank_correlation([pair for case in cases for pair in confidence_pairs(case)]),
+        "mean confidence of a structure and its Dice": rank_correlation([pair for case in cases for pair in structure_pairs(case)]),
+    }
+    for name, (correlation, n) in correlations.items():
+        print(f"\nrank correlation, {name}: {correlation:.2f} ({n})")
     if arguments.json:
         model = predictor.checkpoint.provenance.model_id
-        report = {"model": model, "mirror": arguments.mirror, "scores": rows, "confidence_rank_correlation": correlation}
+        report = {"model": model, "mirror": arguments.mirror, "scores": rows, "confidence_rank_correlations": correlations}
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -62,7 +62,7 @@ def add_ghosts(image: Tensor, rng: Generator) -> Tensor:
 def wrap_around(image: Tensor, rng: Generator) -> Tensor:
     """What lies beyond the field of view appears folded over one border."""
     axis = int(rng.integers(1, 3))
-    extent = int(image.shape[axis] * rng.uniform(0.05, 0.2))
+    extent = max(1, int(image.shape[axis] * rng.uniform(0.05, 0.2)))
     folded = image.clone()
     source, target = (slice(0, extent), slice(-extent, None)) if rng.random() < 0.5 else (slice(-extent, None), slice(0, extent))
     index: list[slice] = [slice(None)] * 3

@@ -54,10 +54,10 @@ class Window:
 
 def draw_window(case: TrainingCase, roi_kji: tuple[int, int, int], in_plane_spacing_mm: float, rng: Generator, config: AugmentationConfig) -> Window:
     """One augmented window of a case; the class map of an image-less case gets a synthetic image."""
-    image, classes = _slices(case, roi_kji[0], rng, config)
+    image, classes, slice_spacing_mm = _slices(case, roi_kji[0], rng, config)
     if rng.random() < config.scoliosis_probability:
         amplitude_mm = float(rng.uniform(0, config.largest_scoliosis_mm))
-        image, classes = bend_sideways(image, classes, amplitude_mm / case.spacing_kji_mm[0], rng)
+        image, classes = bend_sideways(image, classes, amplitude_mm / slice_spacing_mm, rng)
     grid = _in_plane_grid(case, classes, roi_kji, in_plane_spacing_mm, rng, config)
     window_classes = functional.grid_sample(classes[None].float(), grid, mode="nearest", padding_mode="border", align_corners=False)[0].long()
     if image is None:
@@ -89,8 +89,8 @@ def _with_artefacts(image: Tensor, classes: Tensor, in_plane_spacing_mm: float, 
     return wrap_around(image, rng) if rng.random() < config.wrap_probability else image
 
 
-def _slices(case: TrainingCase, n_slices: int, rng: Generator, config: AugmentationConfig) -> tuple[Tensor | None, Tensor]:
-    """n_slices neighbouring slices; thin ones are averaged to a thicker acquisition, missing ones repeat the border."""
+def _slices(case: TrainingCase, n_slices: int, rng: Generator, config: AugmentationConfig) -> tuple[Tensor | None, Tensor, float]:
+    """n_slices neighbouring slices and their distance; thin ones are averaged to thicker ones, missing ones repeat the border."""
     most = max(1, min(int(config.thickest_slice_mm / case.spacing_kji_mm[0]), case.classes.shape[0]))
     pooled = int(rng.choice([2, 2, 2, *range(1, most + 1)])) if most > 1 else 1
     offset = int(rng.integers(0, min(pooled, case.classes.shape[0] - pooled + 1)))
@@ -98,11 +98,12 @@ def _slices(case: TrainingCase, n_slices: int, rng: Generator, config: Augmentat
     first = int(rng.integers(0, count - n_slices + 1)) if count > n_slices else (count - n_slices) // 2
     wanted = np.clip(np.arange(first, first + n_slices), 0, count - 1)
     classes = _majority(case.classes[offset : offset + count * pooled], pooled)[wanted]
+    spacing_mm = pooled * case.spacing_kji_mm[0]
     if case.image is None:
-        return None, torch.from_numpy(classes)
+        return None, torch.from_numpy(classes), spacing_mm
     stack = case.image[offset : offset + count * pooled].astype(np.float32)
     image = stack.reshape(count, pooled, *stack.shape[1:]).mean(axis=1)[wanted]
-    return torch.from_numpy(image), torch.from_numpy(classes)
+    return torch.from_numpy(image), torch.from_numpy(classes), spacing_mm
 
 
 def _majority(classes: NDArray[np.uint8], pooled: int) -> NDArray[np.uint8]:

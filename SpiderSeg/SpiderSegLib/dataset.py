@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from SpiderSegLib.errors import DatasetError, GeometryError, LabelError
-from SpiderSegLib.io import read_labelmap, read_volume
+from SpiderSegLib.errors import DatasetError, GeometryError, ImageReadError, LabelError
+from SpiderSegLib.io import check_intensities, read_labelmap, read_volume
 from SpiderSegLib.labels import Structure, to_classes
 from SpiderSegLib.preprocessing import PreprocessingConfig, normalize, reorientation_to, resample, resample_classes
 from SpiderSegLib.volume import Geometry, Volume
@@ -74,7 +74,10 @@ def read_datalist(path: Path, root: Path, must_exist: bool = True) -> Datalist:
         raise DatasetError(f"{path}: expected a JSON data list: {error}") from error
     if not isinstance(content, dict):
         raise DatasetError(f'{path}: expected a JSON object with "training" and "validation"')
-    splits = {name: tuple(_item(entry, root, path, must_exist) for entry in content.get(name, [])) for name in ("training", "validation")}
+    lists = {name: content.get(name, []) for name in ("training", "validation")}
+    if not all(isinstance(entries, list) for entries in lists.values()):
+        raise DatasetError(f'{path}: expected lists of series as "training" and "validation"')
+    splits = {name: tuple(_item(entry, root, path, must_exist) for entry in entries) for name, entries in lists.items()}
     both = {item.patient_id for item in splits["training"]} & {item.patient_id for item in splits["validation"]}
     if both:
         raise DatasetError(f"{path}: patients in both training and validation: {', '.join(sorted(both))}; a patient must not cross the split")
@@ -87,6 +90,8 @@ def _item(entry: Any, root: Path, path: Path, must_exist: bool) -> DatasetItem:
         kind = entry.get("reference_kind", "spider")
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f'{path}: expected entries with "label" and "patient_id", found {entry!r}') from error
+    if image is not None and not isinstance(image, str):
+        raise DatasetError(f"{path}: expected the path of an image or null, found {image!r}")
     if kind not in REFERENCE_KINDS:
         raise DatasetError(f"{path}: expected reference_kind {' or '.join(REFERENCE_KINDS)}, found {kind!r}")
     label_path = _inside(root, label, path, must_exist)
@@ -115,20 +120,33 @@ def reference_classes(item: DatasetItem) -> Volume:
     return labelmap.with_array(labelmap.array.astype(np.uint8))
 
 
+def load_pair(item: DatasetItem) -> tuple[Volume | None, Volume]:
+    """Image (None for a mask that only serves synthesis) and reference classes of a series, checked against each other.
+
+    Raises ImageReadError for a file that can't be read or an image without contrast or with values that are no numbers, LabelError
+    for unknown values, GeometryError when image and mask are not on one grid.
+    """
+    reference = reference_classes(item)
+    if item.image is None:
+        return None, reference
+    volume = read_volume(item.image)
+    check_intensities(volume)
+    if not volume.geometry.is_same_grid(reference.geometry):
+        raise GeometryError(f"{item.image} and {item.label}: image and mask are not on the same grid")
+    return volume, reference
+
+
 def load_training_case(item: DatasetItem, config: PreprocessingConfig) -> TrainingCase:
     """Reads a series to the training grid: oriented, slices as acquired, a little finer than the working grid in plane.
 
-    Raises GeometryError when image and mask are not on one grid.
+    Raises what `load_pair` raises.
     """
-    reference = reference_classes(item)
+    volume, reference = load_pair(item)
     reorientation = reorientation_to(reference.geometry)
     shape, spacing = _training_grid(reference.geometry, config)
     classes = resample_classes(reorientation.apply(reference.array), shape, len(Structure))
-    if item.image is None:
+    if volume is None:
         return TrainingCase(item.name, None, classes, spacing)
-    volume = read_volume(item.image)
-    if not volume.geometry.is_same_grid(reference.geometry):
-        raise GeometryError(f"{item.image} and {item.label}: image and mask are not on the same grid")
     image = normalize(resample(reorientation.apply(volume.array), shape), config)
     return TrainingCase(item.name, image.astype(np.float16), classes, spacing)
 
@@ -143,6 +161,12 @@ def _training_grid(geometry: Geometry, config: PreprocessingConfig) -> tuple[tup
 
 
 def image_hashes(items: Sequence[DatasetItem]) -> dict[str, str]:
-    """SHA-256 of every image (or mask, for synthesis) by file name with its folder: the provenance of weights."""
+    """SHA-256 of every image (or mask, for synthesis) by file name with its two folders: the provenance of weights.
+
+    Raises ImageReadError when a file can't be read.
+    """
     paths = [item.image or item.label for item in items]
-    return {f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    try:
+        return {"/".join(path.parts[-3:]): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    except OSError as error:
+        raise ImageReadError(f"{error.filename}: can't read: {error.strerror}") from error

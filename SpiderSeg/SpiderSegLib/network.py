@@ -63,6 +63,7 @@ class Provenance:
     training_image_sha256: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
     validation_scores: Mapping[str, float] = field(default_factory=dict)
+    initialized_from: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +63,10 @@ def find_overview(paths: Iterable[Path]) -> dict[str, OverviewRow]:
 def _row(row: Mapping[str, str]) -> OverviewRow:
     def number(column: str) -> float | None:
         try:
-            return float(row.get(column, ""))
+            value = float(row.get(column, ""))
         except ValueError:
             return None
+        return value if math.isfinite(value) else None
 
     vertebrae, discs = number("num_vertebrae"), number("num_discs")
     return OverviewRow(

@@ -39,6 +39,11 @@ class Rank:
             raise InputError(f"expected whole numbers in RANK, WORLD_SIZE and LOCAL_RANK, found {found}") from error
 
     @property
+    def is_of_torchrun(self) -> bool:
+        """Whether the other processes can be waited for."""
+        return self.world > 1 and "MASTER_ADDR" in os.environ
+
+    @property
     def is_first(self) -> bool:
         """Whether this process writes what is written once."""
         return self.number == 0

@@ -149,17 +149,24 @@ def _refuse_training_on_validation_subset(datalist: Datalist, overview: Overview
 
 def _refuse_shared_content(datalist: Datalist, track: Track[DatasetItem]) -> None:
     n_training = len(datalist.training)
+    with_masks = any(item.image is None for item in datalist.training)
     first: dict[str, DatasetItem] = {}
     for number, item in enumerate(track((*datalist.training, *datalist.validation))):
-        digest = content_hash(read_volume(item.image or item.label))
-        if number < n_training:
-            first.setdefault(digest, item)
-        elif digest in first:
-            other = first[digest]
-            raise DatasetError(
-                f"leakage: the same image in training ({other.name}, patient {other.patient_id}) and "
-                f"validation ({item.name}, patient {item.patient_id}); remove one, or give both the same patient_id"
-            )
+        for digest in _content_hashes(item, number >= n_training and with_masks):
+            if number < n_training:
+                first.setdefault(digest, item)
+            elif digest in first:
+                other = first[digest]
+                raise DatasetError(
+                    f"leakage: the same image in training ({other.name}, patient {other.patient_id}) and "
+                    f"validation ({item.name}, patient {item.patient_id}); remove one, or give both the same patient_id"
+                )
+
+
+def _content_hashes(item: DatasetItem, with_mask: bool) -> list[str]:
+    """Of the image, or of the mask of an entry without one; with_mask: of both, to find the mask of a validation series in training."""
+    paths = [item.image or item.label, *([item.label] if with_mask and item.image is not None else [])]
+    return [content_hash(read_volume(path)) for path in paths]
 
 
 def _named(names: Iterable[str]) -> str:

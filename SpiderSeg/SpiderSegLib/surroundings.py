@@ -21,6 +21,10 @@ from SpiderSegLib.labels import Structure
 #: Height and depth of the first sacral segment in mm; each next one is a sixth smaller.
 SACRAL_SEGMENT_MM = (27.0, 30.0)
 
+#: Bone below the lowest disc, no further behind its middle than this, and of more voxels than this, is a body.
+BODY_REACH_MM = 15.0
+FEWEST_BODY_VOXELS = 200
+
 #: Distance from the canal's middle to the front of a column whose bodies are not in the window, in mm.
 TYPICAL_FRONT_MM = 45.0
 
@@ -150,12 +154,18 @@ def _grown(mask: Tensor, voxels: float) -> Tensor:
 
 
 def _sacrum(classes: Tensor, spacing_mm: float, rng: Generator) -> tuple[Tensor, Tensor]:
-    """Masks (k, j, i) of sacral segments and of the thin discs between them, below the lowest disc, on background only."""
+    """Masks (k, j, i) of sacral segments and of the thin discs between them, below the lowest disc, on background only.
+
+    Nothing when a body lies below that disc: then the sacrum is outside the window.
+    """
     nothing = torch.zeros_like(classes, dtype=torch.bool)
     disc = torch.nonzero(classes == Structure.DISC).float()
     if len(disc) == 0:
         return nothing, nothing
     lowest = disc[disc[:, 1] > disc[:, 1].max() - 12 / spacing_mm].mean(0)
+    below = classes[:, int(disc[:, 1].max()) + 1 :, : int(lowest[2]) + round(BODY_REACH_MM / spacing_mm)]
+    if int((below == Structure.VERTEBRA).sum()) > FEWEST_BODY_VOXELS:
+        return nothing, nothing
     tilt = np.deg2rad(rng.uniform(10, 60))  # the sacrum turns backward
     down, back = float(np.cos(tilt)), float(np.sin(tilt))
     y, x = torch.meshgrid(torch.arange(classes.shape[1]), torch.arange(classes.shape[2]), indexing="ij")

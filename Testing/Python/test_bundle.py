@@ -156,8 +156,9 @@ def test_the_training_configuration_is_the_default_recipe():
 
 def test_a_packed_bundle_trains_from_its_configuration(tiny, tmp_path):
     write_cases(tmp_path)
-    entries = {name: {"image": "image_t2.mha", "label": "mask.mha", "patient_id": name} for name in ("training", "validation")}
-    (tmp_path / "list.json").write_text(json.dumps({name: [entry] for name, entry in entries.items()}), encoding="utf-8")
+    training = {"image": "image_t2.mha", "label": "mask.mha", "patient_id": "1"}
+    validation = {"image": "validation_image_t2.mha", "label": "validation_mask.mha", "patient_id": "2"}
+    (tmp_path / "list.json").write_text(json.dumps({"training": [training], "validation": [validation]}), encoding="utf-8")
     parsed = parser(tiny, "train.json")
     parsed["data"], parsed["datalist"], parsed["output_dir"], parsed["device"] = (
         str(tmp_path),

@@ -127,10 +127,13 @@ def test_the_evaluation_writes_mean_and_deviation_of_the_official_scores(tmp_pat
         ([job(7, "case0.mha")], "case0.mha: expected its prediction"),
         ([job(0, "../../etc/passwd")], "leaves the folder"),
         ([{**job(0, "case0.mha"), "pk": "../.."}], "leaves the folder"),
+        ([job(0, "case0.mha")], "found none for case1"),
     ],
 )
 def test_jobs_that_can_t_be_scored_stop_the_evaluation(tmp_path, caplog, jobs, message):
     put_submission(tmp_path, REFERENCE)
+    if "case1" in message:
+        write_volume(tmp_path / "references" / "case1.mha", REFERENCE)
     assert evaluate(tmp_path, jobs) == 1
     assert message in caplog.text
     assert not (tmp_path / "output" / "metrics.json").exists()

@@ -35,7 +35,20 @@ LEVELS = [
         "overview",
         "fingerprint",
     },
-    {"network", "weights", "artefacts", "augmentation", "surroundings", "synthesis", "dataset", "corrections", "cases", "splits", "resampling"},
+    {
+        "network",
+        "weights",
+        "artefacts",
+        "augmentation",
+        "surroundings",
+        "synthesis",
+        "processes",
+        "dataset",
+        "corrections",
+        "cases",
+        "splits",
+        "resampling",
+    },
     {"inference", "pipeline", "overlay", "results", "training", "evaluation", "active_learning", "bundle", "inspection"},
     {"cli", "mrml", "__main__"},
     {"workstation", "gui"},
@@ -43,7 +56,7 @@ LEVELS = [
 LEVEL_OF = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
 #: Where a heavy or platform package may be imported at module level, and where at all.
-MODULE_LEVEL_TORCH = {"network", "artefacts", "augmentation", "surroundings", "synthesis", "inference", "training"}
+MODULE_LEVEL_TORCH = {"network", "artefacts", "augmentation", "surroundings", "synthesis", "processes", "inference", "training"}
 SLICER_MODULES = {"mrml", "workstation", "gui"}
 QT_MODULES = {"gui"}
 

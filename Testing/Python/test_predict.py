@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -252,6 +254,17 @@ def test_two_processes_share_a_folder_and_together_segment_it_once(series_file, 
         written.append(sorted(path.name for path in (tmp_path / "out").glob("*.mha")))
     assert written == [["a.mha", "c.mha"], ["a.mha", "b.mha", "c.mha"], ["a.mha", "b.mha", "c.mha"]]
     assert "0 segmented, 1 skipped" in messages(capsys)[1]  # a share of one series is still part of a batch
+
+
+def test_under_torchrun_a_process_that_fails_does_not_end_the_others(series_file, tiny_weights, tmp_path):
+    source = copies(series_file, tmp_path / "many", "b.mha", "c.mha", "d.mha")
+    (source / "a.mha").write_text("no image")  # fails at once, in the first process
+    command_line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "SpiderSegLib", "predict"]
+    arguments = [source, "-o", tmp_path / "out", "--weights", tiny_weights, "--device", "cpu", "--progress", "none"]
+    finished = subprocess.run([*command_line, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
+    assert finished.returncode == 1
+    assert "a.mha" in finished.stderr
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.mha")) == ["b.mha", "c.mha", "d.mha"], finished.stderr
 
 
 def test_a_rank_beyond_the_number_of_processes_is_an_error(series_file, tmp_path, monkeypatch, capsys):

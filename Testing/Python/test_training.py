@@ -17,7 +17,8 @@ import torch
 import training_cases
 from SpiderSegLib.cli.main import run
 from SpiderSegLib.dataset import Datalist, load_training_case
-from SpiderSegLib.errors import DatasetError, OutputError, TrainingError
+from SpiderSegLib.errors import DatasetError, GeometryError, InputError, OutputError, TrainingError
+from SpiderSegLib.io import read_volume, write_volume
 from SpiderSegLib.network import Checkpoint, Provenance, build_network, load_checkpoint, save_checkpoint
 from SpiderSegLib.ranks import Rank
 from SpiderSegLib.training import DefaultRecipe, ReferenceConfig, ReferenceRecipe, TrainingConfig, loop, train
@@ -48,6 +49,10 @@ def run_training(datalist: Datalist, out: Path, config: TrainingConfig = CONFIG,
 
 def new_state(config: TrainingConfig = CONFIG) -> TrainingState:
     return TrainingState.start(build_network(config.model), config, "cpu", "fp32")
+
+
+def identity_of(datalist: Datalist, config: TrainingConfig = CONFIG) -> dict[str, str]:
+    return {**DefaultRecipe(datalist, config).identity, "processes": "1"}
 
 
 def state_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -148,12 +153,62 @@ def test_nothing_to_validate_or_to_resume_is_an_error(datalist, tmp_path):
 
 
 def test_a_state_of_another_configuration_is_refused(datalist, tmp_path):
-    new_state(replace(CONFIG, model=replace(CONFIG.model, hidden_size=64))).save(tmp_path / "last.pt")
+    new_state(replace(CONFIG, model=replace(CONFIG.model, hidden_size=64))).save(tmp_path / "last.pt", identity_of(datalist))
     with pytest.raises(TrainingError, match="another configuration"):
+        run_training(datalist, tmp_path, resume=True)
+    (tmp_path / "last.pt").write_bytes(b"")
+    with pytest.raises(TrainingError, match="damaged"):
         run_training(datalist, tmp_path, resume=True)
     (tmp_path / "last.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingError, match="damaged"):
         run_training(datalist, tmp_path, resume=True)
+
+
+def test_a_run_goes_on_only_with_its_own_data_seed_and_initial_weights(datalist, tmp_path):
+    run_training(datalist, tmp_path, replace(CONFIG, steps=1))
+    with pytest.raises(TrainingError, match="only as it was started; seed: it was 0, now 1"):
+        run_training(datalist, tmp_path, replace(CONFIG, steps=2, seed=1), resume=True)
+    fewer = replace(datalist, training=datalist.training[:2])
+    with pytest.raises(TrainingError, match="training data: it was"):
+        run_training(fewer, tmp_path, replace(CONFIG, steps=2), resume=True)
+    initial = Checkpoint({}, CONFIG.model, CONFIG.preprocessing, Provenance("first"))
+    with pytest.raises(TrainingError, match="initial weights: it was chance, now first"):
+        train(DefaultRecipe(datalist, replace(CONFIG, steps=2), initial), tmp_path, "cpu", resume=True)
+    assert run_training(datalist, tmp_path, replace(CONFIG, steps=2), resume=True).is_file()  # more steps are welcome
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again_with_a_clean_journal(datalist, tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 9.0, "norm": 1.0, "lr": 1.0}\n')
+    run_training(datalist, tmp_path, replace(CONFIG, steps=2))
+    assert [record["step"] for record in records(tmp_path)] == [1, 2]
+
+
+def test_validation_series_are_checked_before_the_first_step(datalist, case_folder, tmp_path):
+    one_slice = datalist.training[1]
+    wrong = replace(datalist, validation=(replace(datalist.validation[0], label=one_slice.label),))
+    with pytest.raises(GeometryError, match=r"image_t2\.mha and .*mask_slice\.mha: image and mask are not on the same grid"):
+        run_training(wrong, tmp_path)
+    assert records(tmp_path) == []
+
+
+def test_a_series_without_contrast_does_not_train(datalist, case_folder, tmp_path):
+    volume = read_volume(datalist.training[0].image)
+    write_volume(tmp_path / "flat.mha", volume.with_array(np.full_like(volume.array, 7)))
+    flat = replace(datalist.training[0], image=tmp_path / "flat.mha")
+    with pytest.raises(InputError, match=r"flat\.mha"):
+        run_training(replace(datalist, training=(flat,)), tmp_path / "run")
+
+
+def test_a_split_that_leaks_does_not_train(datalist, tmp_path):
+    leaking = replace(datalist, validation=(replace(datalist.training[0], patient_id="9"),))  # a patient under another name
+    with pytest.raises(DatasetError, match="the same image in training"):
+        run_training(leaking, tmp_path)
+
+
+def test_a_loss_that_is_no_number_is_null_in_the_journal(tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    journal.append({"step": 1, "loss": float("nan")})
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1, "loss": null}\n'
 
 
 def test_a_run_is_not_overwritten_by_a_new_one(datalist, tmp_path):
@@ -165,7 +220,7 @@ def test_a_run_is_not_overwritten_by_a_new_one(datalist, tmp_path):
 
 def test_a_full_disk_leaves_the_checkpoint_of_before(datalist, tmp_path, monkeypatch):
     state = new_state()
-    state.save(tmp_path / "last.pt")
+    state.save(tmp_path / "last.pt", {})
     before = (tmp_path / "last.pt").read_bytes()
 
     def full(*_):
@@ -173,7 +228,7 @@ def test_a_full_disk_leaves_the_checkpoint_of_before(datalist, tmp_path, monkeyp
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"last\.pt: can't write: No space left"):
-        state.save(tmp_path / "last.pt")
+        state.save(tmp_path / "last.pt", {})
     assert (tmp_path / "last.pt").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["last.pt"]
 
@@ -248,12 +303,12 @@ def test_initial_weights_are_what_a_run_starts_from(datalist, tmp_path):
     name = next(iter(initial.weights))
     torch.testing.assert_close(trained.weights[name].float(), initial.weights[name], atol=2e-3, rtol=2e-3)
     assert trained.provenance.training_patients == ("1", "2", "8")  # what trained the first weights trained these
-    assert "--init first" in trained.provenance.command
+    assert trained.provenance.initialized_from == "first"
 
 
 def test_initial_weights_that_saw_the_validation_patients_are_refused(datalist):
     initial = Checkpoint({}, CONFIG.model, CONFIG.preprocessing, Provenance("first", training_patients=("2", "3")))
-    with pytest.raises(DatasetError, match="first were trained on validation patients: 3"):
+    with pytest.raises(DatasetError, match="first were trained on what is to validate: 3"):
         DefaultRecipe(datalist, CONFIG, initial)
 
 
@@ -311,9 +366,8 @@ def test_the_reference_recipe_trains_resumes_and_scores_in_its_own_space(datalis
     content = torch.load(best, weights_only=True)
     assert (content["format"], content["step"]) == ("spiderseg-reference-1", 2)
     assert 0 <= content["scores"]["mean"] <= 1
-    from SpiderSegLib.io import read_volume
 
-    resampled = read_volume(tmp_path / "resampled" / "image_t2_slice.nii.gz").geometry
+    resampled = read_volume(next((tmp_path / "resampled").glob("image_t2_slice_*_label.nii.gz"))).geometry
     assert (resampled.size_ijk, resampled.orientation) == ((32, 128, 128), "RPS")
     train(ReferenceRecipe(series, replace(config, steps=3), tmp_path), tmp_path, "cpu", resume=True)
     assert [record["step"] for record in records(tmp_path)] == [1, 2, 3]

@@ -37,7 +37,11 @@ def read_jobs(input_root: Path, reference_root: Path) -> list[SeriesFiles]:
     if not isinstance(entries, list) or not entries:
         raise DatasetError(f"{path}: expected a list with at least one job, found {str(entries)[:80]}")
     jobs = [_job(entry, path, input_root, reference_root) for entry in entries]
+    expected = {path.name.removesuffix(".mha") for path in reference_root.glob("*.mha")}
     names = [job.series for job in jobs]
+    missing = sorted(expected - set(names))
+    if missing:
+        raise DatasetError(f"{path}: expected a job for every reference, found none for {', '.join(missing)}")
     if len(set(names)) < len(names):
         raise DatasetError(f"{path}: expected every input image once, found {', '.join(sorted({n for n in names if names.count(n) > 1}))} again")
     return jobs

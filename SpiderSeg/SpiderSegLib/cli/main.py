@@ -117,12 +117,12 @@ def evaluate(
 def train(
     data: Annotated[Path, typer.Option(help="Folder the data list's paths are relative to.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and curves; made if absent.")],
-    datalist: Annotated[Path | None, typer.Option(help="MONAI data list; the split of the bundled weights if not given.")] = None,
+    datalist: Annotated[Path | None, typer.Option(help="MONAI data list (see split); that of the bundled weights if not given.")] = None,
     preset: Annotated[str, typer.Option(help="default, or reference: the original report's recipe, for comparison only.")] = "default",
     steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps; those of the preset if not given.")] = None,
     init: Annotated[str | None, typer.Option(help="Start from these weights: bundled model, bundle folder or checkpoint file.")] = None,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of initial weights and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of initial weights and augmentation.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/last.pt, exactly.")] = False,
 ) -> None:
     """Train the network on a data list with a patient split; under torchrun on several GPUs or machines."""

@@ -77,7 +77,17 @@ def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
         import_seconds = time.perf_counter() - started
     if predictor is not None:
         failed += _segment_all(waiting, predictor, options, import_seconds)
+    if rank.is_of_torchrun:
+        _wait_for_others(rank)
     return _summarize(found, len(jobs) - skipped - len(failed), skipped, failed)
+
+
+def _wait_for_others(rank: Rank) -> None:
+    """torchrun ends all processes when one of them ends with a failure."""
+    from SpiderSegLib.processes import joined, wait_for_all
+
+    with joined(rank, "cpu"):
+        wait_for_all(rank)
 
 
 def _segment_all(jobs: Sequence[Job], predictor: Predictor, options: PredictOptions, import_seconds: float) -> list[SeriesInput]:

@@ -35,20 +35,18 @@ class TrainOptions:
 def train(options: TrainOptions) -> int:
     """Trains by a preset and leaves the best checkpoint in options.out.
 
-    Raises typer.BadParameter for an unknown preset or initial weights it can't take, DatasetError for a split that leaks.
+    Raises typer.BadParameter for an unknown preset or initial weights it can't take.
     """
     if options.preset not in PRESETS:
         raise typer.BadParameter(f"expected {' or '.join(PRESETS)}, found {options.preset!r}", param_hint="--preset")
     if options.preset == "reference" and options.init is not None:
         raise typer.BadParameter("the preset reference starts from chance, as the report did", param_hint="--init")
     from SpiderSegLib.dataset import read_datalist
-    from SpiderSegLib.splits import check_leakage
 
     rank = Rank.from_environment()
     datalist = read_datalist(options.datalist or data_path(MODEL_WEIGHTS, "spiderseg_unetr", "configs", "spider_dataset.json"), options.data)
     if options.preset == "reference":
         return _train_reference(options, datalist, rank)
-    check_leakage(datalist)
     return _train_default(options, datalist, rank)
 
 

@@ -15,6 +15,9 @@ from SpiderSegLib.labels import Structure
 #: A gap between discs this many times the expected one holds another vertebra; of the 414 reference gaps none exceeds 1.42 times its neighbours.
 SECOND_BODY_RATIO = 1.5
 
+#: No level of a column is lower than this share of the usual one, unless its vertebra has collapsed.
+LOWEST_LEVEL_SHARE = 0.8
+
 #: Half width of the tube along the axis in which bodies are looked for; bodies are 30-45 mm wide and deep.
 TUBE_HALF_WIDTH_MM = 11.0
 
@@ -244,14 +247,15 @@ def _level_height(knots_mm: NDArray[np.float64]) -> float:
 def _expected_gaps(knots_mm: NDArray[np.float64], level_height: float) -> list[float]:
     """What each gap between discs would measure with one vertebra in it: the usual level, or less where its neighbours measure less.
 
-    Thoracic levels are lower than the lumbar ones, which make the median.
+    Thoracic levels are lower than the lumbar ones, which make the median; a gap halved by a false disc says nothing of its neighbours.
     """
     gaps = np.diff(knots_mm)
     single = gaps < SECOND_BODY_RATIO * level_height
     expected = []
     for place in range(len(gaps)):
         beside = [float(gaps[other]) for other in (place - 1, place + 1) if 0 <= other < len(gaps) and single[other]]
-        expected.append(min(level_height, sum(beside) / len(beside)) if beside else level_height)
+        usual = min(level_height, sum(beside) / len(beside)) if beside else level_height
+        expected.append(max(usual, LOWEST_LEVEL_SHARE * level_height))
     return expected
 
 

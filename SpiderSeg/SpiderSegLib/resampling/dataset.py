@@ -134,6 +134,8 @@ def _is_done(case: Case, root: Path, out: Path, entry: dict[str, Any] | None) ->
     sources, targets = _sources(case), _targets(case, root, out)
     if entry is None or {"patient_id", *sources} != set(entry):
         return False
+    if not all(isinstance(entry[role], dict) and {"source_sha256", "output_sha256"} <= set(entry[role]) for role in sources):
+        return False
     return all(
         sources[role].is_file()
         and targets[role].is_file()

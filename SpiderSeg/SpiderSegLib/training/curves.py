@@ -34,7 +34,7 @@ def draw_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def _draw_loss(axes: Axes, records: Sequence[Mapping[str, Any]]) -> None:
     steps = np.array([record["step"] for record in records])
-    loss = np.array([record["loss"] for record in records], dtype=float)
+    loss = np.array([record["loss"] for record in records], dtype=float)  # a null becomes NaN
     axes.plot(steps, loss, color="0.85", linewidth=0.5, label="each step")
     axes.plot(steps, _smoothed(loss), color="C0", label="mean")
     axes.set(xlabel="step", ylabel="training loss", title="Loss")

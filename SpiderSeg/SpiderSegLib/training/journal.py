@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from SpiderSegLib.errors import OutputError
 from SpiderSegLib.io import write_text_atomically
+
+
+def _in_standard_json(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers that JSON doesn't know become null."""
+    return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in record.items()}
 
 
 class Journal:
@@ -21,7 +27,7 @@ class Journal:
         """Adds one line. Raises OutputError when it can't be written."""
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json.dumps(_in_standard_json(record)) + "\n")
         except OSError as error:
             raise OutputError(f"{self.path}: can't write: {error.strerror or error}") from error
 

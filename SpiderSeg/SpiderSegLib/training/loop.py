@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from SpiderSegLib.errors import OutputError, TrainingError
 from SpiderSegLib.inference import device_of, resolve_device
+from SpiderSegLib.processes import joined, wait_for_all, with_averaged_gradients
 from SpiderSegLib.ranks import Rank
 from SpiderSegLib.training.curves import draw_curves
 from SpiderSegLib.training.journal import Journal
-from SpiderSegLib.training.processes import joined, wait_for_all, with_averaged_gradients
 from SpiderSegLib.training.recipe import Recipe, forward
 from SpiderSegLib.training.state import TrainingState
 
@@ -29,9 +29,10 @@ def train(
 ) -> Path:
     """Trains by a recipe and returns the path of the best checkpoint.
 
-    `out` gets best.pt, last.pt (with which `resume` goes on exactly), metrics.jsonl and curves.png. `weights` are what a new run
-    starts from instead of chance. Raises TrainingError when the loss stays non-finite, there is nothing to resume, or `out` holds a
-    run that is not to be resumed; OutputError when there is no space: the last checkpoint then stays.
+    `out` gets best.pt, last.pt, metrics.jsonl and curves.png. With `resume` a run goes on from last.pt: on the CPU with exactly the
+    weights it would have had, on a GPU up to the order of its sums; processes on several machines need a shared `out`. `weights`
+    are what a new run starts from instead of chance. Raises TrainingError when the loss stays non-finite, there is nothing to
+    resume, or `out` holds a run that is not to be resumed; OutputError when there is no space: the last checkpoint then stays.
     """
     config, rank = recipe.config, rank or Rank()
     device = device_of(rank, resolve_device(device))
@@ -41,9 +42,10 @@ def train(
         torch.manual_seed(config.seed)
         state = TrainingState.start(recipe.build_network(), config, device, precision, weights)
         journal = Journal(out / METRICS)
+        identity = {**recipe.identity, "processes": str(rank.world)}
         if resume:
-            state.load(out / LAST)
-        if resume and rank.is_first:
+            state.load(out / LAST, identity)
+        if rank.is_first:
             journal.forget_after(state.step)
         network = with_averaged_gradients(state.network, rank)
         batches = recipe.batches(state.step, rank)
@@ -71,7 +73,7 @@ def train(
             state.step += 1
             progress.update()
             progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-            record: dict[str, Any] = {"step": state.step, "loss": loss.item(), "norm": norm.item(), "lr": rate}
+            record: dict[str, Any] = {"step": state.step, "loss": loss.item(), "norm": norm.item(), "lr": rate, "skipped": state.skipped_in_all}
             is_last = state.step == config.steps
             if is_last or state.step % config.evaluate_every == 0:
                 record["validation"] = _evaluate(recipe, state, device, rank, out)
@@ -80,7 +82,7 @@ def train(
                 if "validation" in record:
                     draw_curves(journal.records(), out / CURVES)
                 if is_last or state.step % config.checkpoint_every == 0:
-                    state.save(out / LAST)
+                    state.save(out / LAST, identity)
         progress.close()
         wait_for_all(rank)
     return out / BEST

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from SpiderSegLib.labels import Structure
 
-#: Voxels added to overlap and sum, so that a batch without posterior elements has a loss near 0 and not 0/0.
+#: Voxels added to overlap and sum, against 0/0.
 SMOOTHING_VOXELS = 1.0
 
 
@@ -26,7 +26,7 @@ class SpineLoss(nn.Module):
     def forward(self, logits: Tensor, classes: Tensor, posterior_elements: Tensor) -> Tensor:
         """Loss of logits (batch, class, k, j, i) for classes int64 and posterior_elements bool (batch, 1, k, j, i)."""
         loss: Tensor = self._classes(logits, classes)
-        if not self._posterior_weight:
+        if not self._posterior_weight or not posterior_elements.any():
             return loss
         return loss + self._posterior_weight * posterior_dice_loss(logits, classes, posterior_elements)
 

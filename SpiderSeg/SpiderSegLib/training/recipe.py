@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -13,14 +17,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from SpiderSegLib.dataset import Datalist, image_hashes, load_training_case
+from SpiderSegLib.dataset import Datalist, image_hashes, load_pair, load_training_case
 from SpiderSegLib.errors import DatasetError, TrainingError
 from SpiderSegLib.inference import autocast, cpu_has_bf16
 from SpiderSegLib.network import Checkpoint, Provenance, build_network, save_checkpoint
+from SpiderSegLib.processes import gathered
 from SpiderSegLib.ranks import Rank
+from SpiderSegLib.splits import check_leakage
 from SpiderSegLib.training.config import LoopConfig, TrainingConfig
 from SpiderSegLib.training.losses import SpineLoss
-from SpiderSegLib.training.processes import gathered
 from SpiderSegLib.training.validation import validate
 from SpiderSegLib.training.windows import WindowStream
 
@@ -36,6 +41,10 @@ class Recipe(Protocol):
     @property
     def config(self) -> LoopConfig: ...
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What must be the same for a run to go on, by name: configuration, data, initial weights."""
+
     def precision(self, device: str) -> str:
         """'fp32', 'bf16' or 'fp16', in which the network runs."""
 
@@ -43,7 +52,7 @@ class Recipe(Protocol):
         """The network with random weights."""
 
     def batches(self, first_step: int, rank: Rank) -> Iterator[Batch]:
-        """This process's batches from a step on, without end."""
+        """This process's batches from a step on, without end; checks training and validation series before the first."""
 
     def loss(self, logits: Tensor, targets: tuple[Tensor, ...], rank: Rank) -> Tensor:
         """Loss over the joint batch of all processes, the same in each."""
@@ -68,6 +77,16 @@ class DefaultRecipe:
         self.config, self._datalist, self._initial = config, datalist, initialized_from
         if initialized_from is not None:
             _refuse_unfit(initialized_from, config, datalist)
+        self._hashes = image_hashes(datalist.training)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {
+            **hyper_parameters(self.config),
+            "training data": digest_of(self._hashes),
+            "validation data": digest_of(image_hashes(self._datalist.validation)),
+            "initial weights": self._initial.sha256 or self._initial.provenance.model_id if self._initial else "chance",
+        }
 
     def precision(self, device: str) -> str:
         if device != "cpu":
@@ -80,6 +99,11 @@ class DefaultRecipe:
         return network
 
     def batches(self, first_step: int, rank: Rank) -> Iterator[Batch]:
+        """Raises DatasetError for a split that leaks, and what `load_pair` raises for any series, before the first batch."""
+        if rank.is_first:
+            check_leakage(self._datalist, track=partial(tqdm, desc="checking", unit="series"))
+        for item in rank.share_of(self._datalist.validation):
+            load_pair(item)
         progress = tqdm(self._datalist.training, "reading", unit="series", disable=not rank.is_first)
         cases = [load_training_case(item, self.config.preprocessing) for item in progress]
         stream = WindowStream(cases, self.config, first_step, rank)
@@ -95,26 +119,24 @@ class DefaultRecipe:
         return validate(self._checkpoint(weights, step), self._datalist.validation, device, rank)
 
     def save(self, path: Path, weights: Mapping[str, Tensor], step: int, scores: Mapping[str, float]) -> None:
-        save_checkpoint(path, self._checkpoint(weights, step, scores, image_hashes(self._datalist.training)))
+        save_checkpoint(path, self._checkpoint(weights, step, scores))
 
-    def _checkpoint(
-        self, weights: Mapping[str, Tensor], step: int, scores: Mapping[str, float] | None = None, hashes: Mapping[str, str] | None = None
-    ) -> Checkpoint:
+    def _checkpoint(self, weights: Mapping[str, Tensor], step: int, scores: Mapping[str, float] | None = None) -> Checkpoint:
         """Weights with their configuration and provenance; what trained the initial weights counts as having trained these."""
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         before = self._initial.provenance if self._initial else Provenance("")
         patients = {item.patient_id for item in self._datalist.training} | set(before.training_patients)
-        init = f" --init {before.model_id}" if before.model_id else ""
         provenance = Provenance(
             model_id=f"spiderseg_unetr-{now[:10]}-{step}",
             created_utc=now,
-            command=f"spiderseg train --steps {self.config.steps} --seed {self.config.seed}{init}",
+            command=f"spiderseg train --steps {self.config.steps} --seed {self.config.seed}",
             steps=step + before.steps,
             training_patients=tuple(sorted(patients)),
             validation_patients=tuple(sorted({item.patient_id for item in self._datalist.validation})),
-            training_image_sha256={**before.training_image_sha256, **(hashes or {})},
+            training_image_sha256={**before.training_image_sha256, **self._hashes},
             data=self._datalist.description,
             validation_scores=dict(scores or {}),
+            initialized_from=before.model_id,
         )
         return Checkpoint(dict(weights), self.config.model, self.config.preprocessing, provenance)
 
@@ -150,5 +172,18 @@ def _refuse_unfit(checkpoint: Checkpoint, config: TrainingConfig, datalist: Data
             raise TrainingError(f"the initial weights {model_id} are of another configuration: expected {wanted}, found {found}")
     validation = {item.patient_id for item in datalist.validation}
     seen = sorted(validation & set(checkpoint.provenance.training_patients))
+    known = set(checkpoint.provenance.training_image_sha256.values())
+    seen += [name for name, sha256 in image_hashes(datalist.validation).items() if sha256 in known]
     if seen:
-        raise DatasetError(f"the initial weights {model_id} were trained on validation patients: {', '.join(seen)}; their scores would be too high")
+        raise DatasetError(f"the initial weights {model_id} were trained on what is to validate: {', '.join(seen)}; its scores would be too high")
+
+
+def hyper_parameters(config: LoopConfig) -> dict[str, str]:
+    """All as text by name, but those that may change on the way: the number of steps, how often is evaluated and saved, workers."""
+    free = {"steps", "evaluate_every", "checkpoint_every", "workers"}
+    return {field.name: json.dumps(getattr(config, field.name), default=str) for field in fields(config) if field.name not in free}  # type: ignore[arg-type]
+
+
+def digest_of(hashes: Mapping[str, str]) -> str:
+    """One short digest of many files' hashes, whatever their order and names."""
+    return hashlib.sha256("".join(sorted(hashes.values())).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ none of its figures can be compared with scores in native space. Its checkpoints
 
 from __future__ import annotations
 
+import hashlib
 import io as std_io
 import logging
 import warnings
@@ -28,14 +29,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from SpiderSegLib.dataset import Datalist, DatasetItem
+from SpiderSegLib.dataset import Datalist, DatasetItem, image_hashes, load_pair
 from SpiderSegLib.errors import DatasetError, OutputError, TrainingError
 from SpiderSegLib.io import image_stem, read_labelmap, read_volume, write_bytes_atomically, write_volume
 from SpiderSegLib.labels import SPINAL_CANAL
 from SpiderSegLib.network import ModelConfig, build_network
 from SpiderSegLib.ranks import Rank
 from SpiderSegLib.resampling import ORIGINAL_RECIPE, resample_volume
-from SpiderSegLib.training.recipe import Batch
+from SpiderSegLib.training.recipe import Batch, digest_of, hyper_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -89,14 +90,20 @@ class ReferenceRecipe:
         order = np.random.default_rng(config.seed).permutation(len(items))
         held_out = max(1, round(config.validation_share * len(items)))
         shuffled = [items[n] for n in order]
-        _refuse_equal_names(shuffled)
-        resampled = [_resampled(item, out / RESAMPLED) for item in tqdm(shuffled, "resampling", unit="series")]
-        self._training, self._validation = resampled[held_out:], resampled[:held_out]
-        shared = {item.patient_id for item in shuffled[held_out:]} & {item.patient_id for item in shuffled[:held_out]}
+        self._training, self._validation, self._folder = shuffled[held_out:], shuffled[:held_out], out / RESAMPLED
+        shared = {item.patient_id for item in self._training} & {item.patient_id for item in self._validation}
         if shared:
             logger.warning(
                 "split by series, as in the report: %d patients are on both sides, so the score is no measure of new patients", len(shared)
             )
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {
+            **hyper_parameters(self.config),
+            "training data": digest_of(image_hashes(self._training)),
+            "validation data": digest_of(image_hashes(self._validation)),
+        }
 
     def precision(self, device: str) -> str:
         return "fp32"
@@ -108,8 +115,9 @@ class ReferenceRecipe:
         """Raises TrainingError for several processes: the report's batch is that of one."""
         if rank.world > 1:
             raise TrainingError(f"the preset reference is the recipe of one process, found {rank.world}; start it without torchrun")
-        names = [item["name"] for item in self._training]
-        indexed = [{**item, "index": index} for index, item in enumerate(self._training)]
+        names = [item.name for item in self._training]
+        files = [_resampled(item, self._folder) for item in tqdm((*self._training, *self._validation), "resampling", unit="series")]
+        indexed = [{**item, "index": index} for index, item in enumerate(files[: len(names)])]
         dataset = CacheDataset(indexed, _transforms(), cache_num=self.config.cached_training, progress=False)
         order = _EpochOrder(len(dataset), self.config, first_step)
         loader = DataLoader(dataset, batch_sampler=order, num_workers=self.config.workers, collate_fn=list_data_collate)
@@ -128,7 +136,8 @@ class ReferenceRecipe:
         network.load_state_dict(dict(weights))
         network = network.to(device).eval()
         metric = DiceMetric(include_background=True, reduction="mean")
-        dataset = CacheDataset(self._validation, _transforms(), cache_num=self.config.cached_validation, progress=False)
+        files = [_resampled(item, self._folder) for item in self._validation]
+        dataset = CacheDataset(files, _transforms(), cache_num=self.config.cached_validation, progress=False)
         for batch in DataLoader(dataset, self.config.validation_batch_size, collate_fn=list_data_collate):
             with torch.inference_mode():
                 logits = sliding_window_inference(batch["image"].as_tensor().to(device), self.config.model.roi_size_kji, 4, network)
@@ -169,30 +178,23 @@ def to_report_classes(labels: NDArray[Any]) -> NDArray[np.int16]:
     return classes
 
 
-def _refuse_equal_names(items: Sequence[DatasetItem]) -> None:
-    """Resampled series lie in one folder."""
-    names = [image_stem(item.image) for item in items if item.image is not None]
-    equal = sorted({name for name in names if names.count(name) > 1})
-    if equal:
-        raise DatasetError(f"expected series of different file names, found several named {', '.join(equal)}")
-
-
 def _resampled(item: DatasetItem, folder: Path) -> dict[str, Any]:
-    """The series resampled to files, as the report keeps them; done once."""
+    """The series resampled to files, as the report keeps them; done once for each content of its files. Raises what `load_pair` raises."""
     assert item.image is not None
-    name = image_stem(item.image)
-    image, label = folder / f"{name}.nii.gz", folder / f"{name}_label.nii.gz"
+    content = hashlib.sha256(item.image.read_bytes() + item.label.read_bytes()).hexdigest()[:12]
+    image, label = folder / f"{image_stem(item.image)}_{content}.nii.gz", folder / f"{image_stem(item.image)}_{content}_label.nii.gz"
+    if image.exists() and label.exists():
+        return {"image": str(image), "label": str(label)}
+    load_pair(item)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
-    if not image.exists():
-        write_volume(image, resample_volume(read_volume(item.image), ORIGINAL_RECIPE, is_labelmap=False))
-    if not label.exists():
-        reference = read_labelmap(item.label)
-        classes = reference.with_array(to_report_classes(reference.array))
-        write_volume(label, resample_volume(classes, ORIGINAL_RECIPE, is_labelmap=True))
-    return {"image": str(image), "label": str(label), "name": item.name}
+    reference = read_labelmap(item.label)
+    classes = reference.with_array(to_report_classes(reference.array))
+    write_volume(image, resample_volume(read_volume(item.image), ORIGINAL_RECIPE, is_labelmap=False))
+    write_volume(label, resample_volume(classes, ORIGINAL_RECIPE, is_labelmap=True))
+    return {"image": str(image), "label": str(label)}
 
 
 def _transforms() -> Compose:

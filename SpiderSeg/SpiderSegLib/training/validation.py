@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from SpiderSegLib.dataset import DatasetItem, reference_classes
+from SpiderSegLib.dataset import DatasetItem, load_pair
 from SpiderSegLib.inference import Predictor
-from SpiderSegLib.io import image_stem, read_volume
+from SpiderSegLib.io import image_stem
 from SpiderSegLib.labels import FOREGROUND, Structure
 from SpiderSegLib.network import Checkpoint
 from SpiderSegLib.preprocessing import prepare
+from SpiderSegLib.processes import results_of_all
 from SpiderSegLib.ranks import Rank
 from SpiderSegLib.series_names import sequence_of
-from SpiderSegLib.training.processes import results_of_all
 
 
 def validate(checkpoint: Checkpoint, items: Sequence[DatasetItem], device: str, rank: Rank) -> dict[str, float]:
@@ -36,8 +36,8 @@ def validate(checkpoint: Checkpoint, items: Sequence[DatasetItem], device: str, 
 
 def series_dice(predictor: Predictor, item: DatasetItem) -> dict[str, float]:
     """Dice of one series by structure name; 1 where neither reference nor prediction holds the structure."""
-    assert item.image is not None
-    volume, reference = read_volume(item.image), reference_classes(item)
+    volume, reference = load_pair(item)
+    assert volume is not None
     prepared = prepare(volume, predictor.checkpoint.preprocessing)
     classes = prepared.restore_classes(predictor.predict(prepared.array).probabilities)
     return {structure.name.lower(): _dice(classes, reference.array, structure) for structure in FOREGROUND}

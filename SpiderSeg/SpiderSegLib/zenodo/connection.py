@@ -25,7 +25,10 @@ CONNECTION_FAILURES = (OSError, http.client.HTTPException)
 
 def check_scheme(url: str) -> None:
     """Raises DownloadError for an address that is not http or https, file:// above all."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise DownloadError(f"{url}: not an address: {error}") from error
     if parts.scheme not in SCHEMES or not parts.netloc:
         raise DownloadError(f"{url}: expected an address that starts with https:// or http://")
 

@@ -1,8 +1,9 @@
-"""Several processes as one run (torchrun): process group, the network's gradients averaged, the loss over the joint batch."""
+"""Several processes as one run (torchrun): process group, waiting, averaged gradients, the loss over the joint batch."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -17,18 +18,30 @@ from SpiderSegLib.ranks import Rank
 
 Result = TypeVar("Result")
 
+#: How long a process waits for the others: one may have the slow half of a folder, or reads from a slow disk.
+LONGEST_WAIT = datetime.timedelta(days=7)
+
 
 @contextlib.contextmanager
 def joined(rank: Rank, device: str) -> Iterator[None]:
-    """The process group of a run of several processes: NCCL for GPUs, Gloo for CPUs; nothing for one process.
+    """The process group of several processes: NCCL for GPUs (torch device names), Gloo for CPUs; nothing for one process.
 
     Raises TrainingError when the processes can't reach each other.
     """
     if rank.world == 1:
         yield
         return
+    on_gpu = device != "cpu"
+    if on_gpu:  # collectives use the current device
+        torch.cuda.set_device(device)
     try:
-        dist.init_process_group("gloo" if device == "cpu" else "nccl", rank=rank.number, world_size=rank.world)
+        dist.init_process_group(
+            "nccl" if on_gpu else "gloo",
+            rank=rank.number,
+            world_size=rank.world,
+            timeout=LONGEST_WAIT,
+            device_id=torch.device(device) if on_gpu else None,
+        )
     except (ValueError, RuntimeError) as error:
         raise TrainingError(f"process {rank.number} of {rank.world} can't join the others: {error}; start all of them with torchrun") from error
     try:
