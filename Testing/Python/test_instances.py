@@ -223,6 +223,44 @@ def test_a_disc_found_in_fragments_is_one_disc() -> None:
     assert np.array_equal(result.labelmap == 203, truth == 203)
 
 
+def test_discs_that_hang_together_by_a_ligament_are_several() -> None:
+    truth = box_column(5)
+    strip = truth.copy()
+    # A strip of disc class along the front of the bodies, two voxels deep, in one slice.
+    rows = slice(LOWEST_DISC_ROW - 4 * LEVEL_MM, LOWEST_DISC_ROW - LEVEL_MM)
+    strip[MIDDLE_SLICE, rows, 28:30] = DISC_BASE + 3
+    result = number(strip)
+    assert values(result) == values(number(truth))
+    assert agreement(result, truth) > 0.98
+
+
+def test_a_facet_joint_taken_for_a_disc_is_no_level() -> None:
+    shape = (21, 260, 130)
+    truth = box_column(5, shape)
+    false = truth.copy()
+    # 24 mm beside the middle, 12 mm above a disc: as far from that and from the next disc as discs are from each other.
+    top = LOWEST_DISC_ROW - LEVEL_MM
+    put(false, DISC_BASE + 3, slice(13, 14), (top - 12, top - 5), (44, 66))
+    assert agreement(number(false), truth) > 0.97
+
+
+def test_a_missing_disc_among_low_thoracic_levels_keeps_its_number_free() -> None:
+    # Three lumbar levels of 36 mm below four of 27: two of the latter measure 54 mm, 1.5 times the median of 36.
+    truth = np.zeros((15, 320, 130), dtype=np.uint8)
+    row = 290
+    for level, height in enumerate((36, 36, 36, 36, 27, 27, 27, 27), start=1):
+        put(truth, DISC_BASE + level, BODY_SLICES, (row - 8, row), (30, 64))
+        put(truth, level, BODY_SLICES, (row - height, row - 8), (30, 64))
+        row -= height
+    put(truth, labels.SPINAL_CANAL, slice(5, 10), (0, 310), (68, 84))
+    merged = truth.copy()
+    merged[truth == DISC_BASE + 7] = 7
+    result = number(merged)
+    assert [value for value in values(result) if value < 100] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert DISC_BASE + 7 not in values(result)
+    assert agreement(result, merged) > 0.95
+
+
 def test_a_missing_body_keeps_its_number_free() -> None:
     truth = box_column(5)
     truth[truth == 3] = 0
