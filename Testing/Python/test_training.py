@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import training_cases
+from SpiderSegLib.cli import train as training_command
 from SpiderSegLib.cli.main import run
 from SpiderSegLib.dataset import Datalist, load_training_case
 from SpiderSegLib.errors import DatasetError, GeometryError, InputError, OutputError, TrainingError
@@ -403,6 +404,21 @@ def test_the_command_trains_from_given_weights(datalist, case_folder, tiny_weigh
     assert not (tmp_path / "run").exists()
     assert run([*arguments, "--preset", "best"]) == 2
     assert run([*arguments, "--preset", "reference", "--init", str(tiny_weights)]) == 2
+
+
+def test_without_a_data_list_a_folder_in_spider_s_layout_is_split_by_its_subsets(datalist, tmp_path, caplog):
+    caplog.set_level("INFO")
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for number, item in enumerate((datalist.training[0], datalist.validation[0]), start=1):
+        assert item.image is not None
+        (tmp_path / "data" / "images" / f"{number}_t2.mha").write_bytes(item.image.read_bytes())
+        (tmp_path / "data" / "masks" / f"{number}_t2.mha").write_bytes(item.label.read_bytes())
+    (tmp_path / "data" / "overview.csv").write_text("new_file_name,subset\n1_t2,validation\n2_t2,training\n")
+    found = training_command._datalist(training_command.TrainOptions(tmp_path / "data", tmp_path / "out"))
+    assert [item.patient_id for item in found.training] == ["2"]
+    assert [item.patient_id for item in found.validation] == ["1"]
+    assert "SPIDER's subset column" in caplog.text
 
 
 def test_saved_initial_weights_are_read_back(tmp_path):

@@ -115,9 +115,9 @@ def evaluate(
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="Folder the data list's paths are relative to.")],
+    data: Annotated[Path, typer.Option(help="Data set with images/ and masks/, or the folder the data list's paths are relative to.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and curves; made if absent.")],
-    datalist: Annotated[Path | None, typer.Option(help="MONAI data list (see split); that of the bundled weights if not given.")] = None,
+    datalist: Annotated[Path | None, typer.Option(help="MONAI data list (see split); if not given, DATA is split by patient.")] = None,
     preset: Annotated[str, typer.Option(help="default, or reference: the original report's recipe, for comparison only.")] = "default",
     steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps; those of the preset if not given.")] = None,
     init: Annotated[str | None, typer.Option(help="Start from these weights: bundled model, bundle folder or checkpoint file.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from SpiderSegLib.ranks import Rank
 
 if TYPE_CHECKING:
     from SpiderSegLib.dataset import Datalist
+
+logger = logging.getLogger(__name__)
 
 PRESETS = ("default", "reference")
 
@@ -41,13 +44,26 @@ def train(options: TrainOptions) -> int:
         raise typer.BadParameter(f"expected {' or '.join(PRESETS)}, found {options.preset!r}", param_hint="--preset")
     if options.preset == "reference" and options.init is not None:
         raise typer.BadParameter("the preset reference starts from chance, as the report did", param_hint="--init")
-    from SpiderSegLib.dataset import read_datalist
-
     rank = Rank.from_environment()
-    datalist = read_datalist(options.datalist or data_path(MODEL_WEIGHTS, "spiderseg_unetr", "configs", "spider_dataset.json"), options.data)
+    datalist = _datalist(options)
     if options.preset == "reference":
         return _train_reference(options, datalist, rank)
     return _train_default(options, datalist, rank)
+
+
+def _datalist(options: TrainOptions) -> Datalist:
+    """The given list; else a data folder in SPIDER's layout is split as `spiderseg split` does; else the list of the bundled weights."""
+    from SpiderSegLib.cases import find_cases
+    from SpiderSegLib.dataset import read_datalist
+    from SpiderSegLib.overview import find_overview
+    from SpiderSegLib.splits import make_split, to_datalist
+
+    if options.datalist is None and (options.data / "images").is_dir():
+        case_set = find_cases(options.data)
+        split = make_split(case_set, find_overview(case_set.files))
+        logger.info("%s: %d series train, %d validate: %s", options.data, len(split.training), len(split.validation), split.rule)
+        return to_datalist(split)
+    return read_datalist(options.datalist or data_path(MODEL_WEIGHTS, "spiderseg_unetr", "configs", "spider_dataset.json"), options.data)
 
 
 def _train_default(options: TrainOptions, datalist: Datalist, rank: Rank) -> int:

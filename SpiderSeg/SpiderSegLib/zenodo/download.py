@@ -56,8 +56,10 @@ class PartFile:
 
     def remove(self) -> None:
         for path in (self.path, self.note):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"{path}: can't remove the part of an earlier call: {error.strerror}") from error
 
     def _read_note(self) -> dict[str, object]:
         try:

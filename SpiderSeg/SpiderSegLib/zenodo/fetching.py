@@ -70,7 +70,10 @@ def _unpack(file: RecordFile, folder: Path, record: Record, history: dict[str, A
     # Before the archive goes: a kill between the two costs nothing.
     _write_history(folder, record, history)
     if not options.keep_archives:
-        archive.unlink()
+        try:
+            archive.unlink()
+        except OSError as error:
+            raise OutputError(f"{archive}: unpacked, but can't be removed: {error.strerror}") from error
     return len(result.written)
 
 
