@@ -291,6 +291,16 @@ def test_false_bone_and_discs_away_from_the_column_are_dropped() -> None:
     assert not result.labelmap[truth == 0].any()
 
 
+def test_muscle_beside_the_spinous_processes_is_no_bone() -> None:
+    truth = box_column(5, (19, 260, 160))
+    classes = labels.to_classes(truth)
+    # 28 mm beside the middle, up to 50 mm behind the canal, and touching a spinous process by way of the muscle.
+    classes[8:15, 120:140, 112:130] = Structure.VERTEBRA
+    result = number_instances(classes, sagittal_geometry(truth.shape))
+    assert not result.labelmap[13:15, 120:140, 118:130].any()
+    assert agreement(result, truth) > 0.97
+
+
 def test_a_hole_in_an_instance_is_filled() -> None:
     truth = box_column(5)
     classes = labels.to_classes(truth)

@@ -22,9 +22,13 @@ BONE_BEFORE_AXIS_MM = 33.0
 #: Bodies are at most 60 mm wide; wider bone in front of the canal is muscle or kidney.
 BODY_BESIDE_MM = 36.0
 
-#: Transverse processes reach 50 mm from the midline, spinous processes 70 mm behind the canal's centre.
+#: Transverse processes reach 55 mm from the midline.
 BONE_BESIDE_MM = 58.0
-BONE_BEHIND_CANAL_MM = 72.0
+
+#: Spinous processes reach 54 mm behind the canal's centre in the 39 reference masks, but from 16 mm beside the midline on no bone lies further
+#: back than 25 mm: what does is muscle. Distance beside the midline -> how far back bone is believed, with a margin for large patients.
+BONE_BEHIND_AT_BESIDE_MM = (11.0, 17.0)
+BONE_BEHIND_CANAL_MM = (62.0, 34.0)
 
 #: In front of this distance before the canal's centre lies the body.
 BODY_ZONE_MM = -10.0
@@ -63,8 +67,9 @@ def clean_vertebra(vertebra: NDArray[np.bool_], levels: Levels, frame: CanalFram
     """The bone of a vertebra mask (k, j, i) that can belong to the column: near it, and not a loose piece in front of or far beside it."""
     beside = np.abs(np.arange(vertebra.shape[0])[:, None, None] * spacing_mm[0] - frame.sideways_mm[None, :, None])
     body_zone = frame.behind_mm < BODY_ZONE_MM
-    near_plane = (levels.height_map.behind_mm >= -BONE_BEFORE_AXIS_MM) & (frame.behind_mm <= BONE_BEHIND_CANAL_MM)
-    near = vertebra & near_plane & (beside <= np.where(body_zone, BODY_BESIDE_MM, BONE_BESIDE_MM))
+    not_before = levels.height_map.behind_mm >= -BONE_BEFORE_AXIS_MM
+    not_behind = frame.behind_mm <= np.interp(beside, BONE_BEHIND_AT_BESIDE_MM, BONE_BEHIND_CANAL_MM)
+    near = vertebra & not_before & not_behind & (beside <= np.where(body_zone, BODY_BESIDE_MM, BONE_BESIDE_MM))
     numbered, count = ndimage.label(near, structure=_FULL)
     if count == 0:
         return near

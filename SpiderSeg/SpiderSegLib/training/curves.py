@@ -45,7 +45,7 @@ def _draw_loss(axes: Axes, records: Sequence[Mapping[str, Any]]) -> None:
     rate_axes.plot(steps, [record["lr"] for record in records], color="C1", linewidth=1, linestyle="--")
     rate_axes.set_ylabel("learning rate", color="C1")
     rate_axes.set_ylim(bottom=0)
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper center", ncols=2)
 
 
 def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
