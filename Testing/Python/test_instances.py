@@ -381,6 +381,14 @@ FALSE_SACRUM = [
 ]
 
 
+def test_bone_as_high_as_a_vertebra_left_out_as_sacrum_leaves_the_level_unidentified() -> None:
+    truth = box_column(5, (15, 290, 130), 0.7)
+    result = number_instances(sacral_piece(truth, 28, 0.7), sagittal_geometry(truth.shape))
+    assert values(result) == [1, 2, 3, 4, 5, 100, 201, 202, 203, 204, 205]
+    assert result.state is LevelState.UNIDENTIFIED
+    assert "bone as high as a vertebra lies below the lowest disc" in result.reasons[0]
+
+
 @pytest.mark.parametrize(("slope", "height_mm"), FALSE_SACRUM)
 def test_a_false_sacrum_is_dropped(slope: float, height_mm: int) -> None:
     truth = box_column(5, (15, 290, 130), slope)

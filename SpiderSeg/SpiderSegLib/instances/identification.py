@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from SpiderSegLib.instances.levels import Levels, tilt_deg
+from SpiderSegLib.instances.levels import SMALLEST_LOWEST_BODY_SHARE, TYPICAL_DISC_HEIGHT_MM, Levels, tilt_deg
 
 #: Tilt of the lowest disc, downward to anterior, in the sagittal plane. The 67 reference L5/S1 discs have 18-55 degrees, L4/L5 5-28, L3/L4 -9..13
 #: and all above less than 5.
@@ -59,6 +59,8 @@ def reasons_unidentified(levels: Levels, room_below_mm: float, lower_border_mm: 
     share = _lowest_disc_share(levels)
     if share < SMALLEST_LOWEST_DISC_SHARE:
         reasons.append(f"the lowest disc has {100 * share:.0f} % of the usual size, so that it may be no disc")
+    if levels.left_out_mm >= SMALLEST_LOWEST_BODY_SHARE * (levels.level_height_mm - TYPICAL_DISC_HEIGHT_MM):
+        reasons.append("bone as high as a vertebra lies below the lowest disc; it was taken for the sacrum")
     low, high = SACRUM_TO_BODY_INTENSITY
     if intensity_ratio is not None and not low <= intensity_ratio <= high:
         reasons.append(f"the intensity below the lowest disc is {intensity_ratio:.1f} times that of the vertebrae, unlike the sacrum's marrow")

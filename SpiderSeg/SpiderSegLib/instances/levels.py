@@ -72,7 +72,8 @@ class Levels:
     """The column: `separators[n - 1]` lies below vertebra n, one more closes the highest vertebra; `heights_mm` are theirs along `axis`.
 
     `disc_number` maps the numbered pieces of the disc class to separators (0 = none, n = disc n); `profile` is the share of vertebra along
-    the axis; `level_height_mm` the usual distance of separators; `sacrum_left_out`: bone below the lowest disc was taken for the sacrum.
+    the axis; `level_height_mm` the usual distance of separators; `sacrum_left_out`: bone below the lowest disc was taken for the sacrum,
+    of the height `left_out_mm`.
     """
 
     axis: Axis
@@ -84,6 +85,7 @@ class Levels:
     tube: NDArray[np.bool_]
     height_map: SagittalMap
     sacrum_left_out: bool = False
+    left_out_mm: float = 0.0
 
     @property
     def count(self) -> int:
@@ -130,6 +132,7 @@ def find_levels(
     level_height = _level_height(axis.knots_mm) if discs else TYPICAL_LEVEL_HEIGHT_MM
     if discs and not open_below and tilt_deg(discs[0]) >= LUMBOSACRAL_TILT_DEG and _reach_mm(profile[axis.height_mm < 0][::-1]) > 0:
         sacrum_left_out = True
+    left_out_mm = _reach_mm(profile[axis.height_mm < 0][::-1]) if sacrum_left_out else 0.0
     heights, found = _all_heights(axis, profile, cost, bool(discs), level_height, open_below, sacrum_left_out)
     if len(heights) < 2:
         return None
@@ -142,7 +145,7 @@ def find_levels(
             separators.append(Separator(*axis.at(height), is_disc=False))
     disc_number = new_number[owner]
     _claim_pieces_at_cuts(disc_number, pieces, separators, spacing_mm)
-    return Levels(axis, tuple(separators), np.asarray(heights), pieces, disc_number, level_height, tube, height_map, sacrum_left_out)
+    return Levels(axis, tuple(separators), np.asarray(heights), pieces, disc_number, level_height, tube, height_map, sacrum_left_out, left_out_mm)
 
 
 def tilt_deg(separator: Separator) -> float:
