@@ -109,9 +109,9 @@ def test_a_training_case_keeps_slices_and_is_oriented(folder):
     assert np.all(case.classes[:, 1:] == 0)
 
 
-def test_hashes_name_the_folder_and_the_file(folder):
+def test_hashes_name_the_file_and_its_two_folders(folder):
     (name,) = image_hashes([DatasetItem(folder / "1_t2_mask.mha", "1", "spider", folder / "1_t2.mha")])
-    assert name == f"{folder.name}/1_t2.mha"
+    assert name == f"{folder.parent.name}/{folder.name}/1_t2.mha"
 
 
 def committed_split() -> dict[str, list[dict[str, str]]]:

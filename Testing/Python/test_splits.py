@@ -147,6 +147,7 @@ def test_a_data_list_can_be_split_anew_and_keeps_masks_without_images(spider, tm
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     entries = [{"image": f"images/{series}.mha", "label": f"masks/{series}.mha", "patient_id": series.split("_")[0]} for series in SERIES]
     del entries[3]["image"]
+    write(spider / entries[3]["label"], mask(1, 2, 3, 100))  # unlike the others' masks
     old.write_text(json.dumps({"training": entries}))
     assert run(["split", str(old), "--data", str(spider), "-o", str(new), "--validation-share", "0.4"]) == 0
     content = json.loads(new.read_text())
@@ -193,6 +194,16 @@ def test_a_patient_of_spiders_validation_subset_must_not_train(spider, training)
     write_overview(spider, {"1_t1": "validation", "2_t2": "training"})
     with pytest.raises(DatasetError, match=rf"patients of SPIDER's validation subset in training: {training[1]};"):
         check_leakage(datalist(spider, [("3_t2_SPACE", "3"), training], [("2_t2", "2")]))
+
+
+def test_the_mask_of_a_validation_series_must_not_train_under_another_patient(spider):
+    content = {
+        "training": [{"label": "masks/1_t1.mha", "patient_id": "77"}],
+        "validation": [{"image": "images/1_t1.mha", "label": "masks/1_t1.mha", "patient_id": "1"}],
+    }
+    (spider / "list.json").write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match=r"the same image in training \(.*masks/1_t1\.mha, patient 77\)"):
+        check_leakage(read_datalist(spider / "list.json", spider))
 
 
 def test_the_same_image_under_two_patients_must_not_be_on_both_sides(spider):
