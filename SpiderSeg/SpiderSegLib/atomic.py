@@ -20,6 +20,14 @@ TEMPORARY_PREFIX = ".spiderseg-"
 _DOUBLE_SUFFIX = ".nii.gz"
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it; one that is there stays. Raises OutputError naming it and the reason."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
+
+
 def write_together(files: Mapping[Path, FileWriter]) -> None:
     """Writes several files so that all of them appear, or none.
 

@@ -15,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import SpiderSegLib
+from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.errors import ImageReadError, OutputError, WeightsError
 from SpiderSegLib.io import image_stem, image_suffix, read_volume, write_bytes_atomically, write_text_atomically
 from SpiderSegLib.labels import Structure
@@ -52,7 +53,7 @@ def write_bundle(checkpoint: Checkpoint, folder: Path) -> None:
     configs = {name: _read_json(_own_or_bundled(folder, "configs", name)) for name in (METADATA, INFERENCE, TRAIN)}
     license_text = _own_or_bundled(folder, LICENSE).read_bytes()
     for subfolder in ("configs", "models"):
-        _make_folder(folder / subfolder)
+        make_folder(folder / subfolder)
     write_bytes_atomically(folder / LICENSE, license_text)
     sha256 = save_checkpoint(folder / "models" / "model.pt", checkpoint)
     _write_json(folder / "configs" / METADATA, {**configs[METADATA], **_metadata(checkpoint, sha256)})
@@ -87,7 +88,7 @@ def segment_files(predictor: Predictor, source: str, output_dir: str, is_overwri
     images = _images(Path(source))
     targets = [Path(output_dir) / f"{image_stem(image)}.mha" for image in images]
     _refuse_replacing(images, targets, is_overwriting)
-    _make_folder(Path(output_dir))
+    make_folder(Path(output_dir))
     for image, target in zip(images, targets, strict=True):
         clock = StageClock()
         with clock.stage(Stage.READ):
@@ -197,13 +198,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
 
 
 def _images(source: Path) -> list[Path]:

@@ -10,7 +10,8 @@ import logging
 import sys
 from pathlib import Path
 
-from SpiderSegLib.errors import InputError, OutputError, SpiderSegError
+from SpiderSegLib.atomic import make_folder
+from SpiderSegLib.errors import InputError, SpiderSegError
 from SpiderSegLib.inference import Predictor
 from SpiderSegLib.io import read_volume, write_volume
 from SpiderSegLib.pipeline import segment
@@ -35,10 +36,7 @@ def process(input_root: Path, output_root: Path, weights: str | None, device: st
     for warning in result.warnings:
         logger.warning("%s", warning)
     target = output_root / OUTPUT / found[0].name
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: can't make this folder: {error.strerror}") from error
+    make_folder(target.parent)
     write_volume(target, result.labelmap, like=found[0])
     logger.info("%s: %d vertebrae and discs, %s", target, len(result.levels), result.plan)
     return target

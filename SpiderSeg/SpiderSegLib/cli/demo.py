@@ -9,10 +9,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.cli.console import ProgressStyle, make_progress
 from SpiderSegLib.cli.inputs import find_series
 from SpiderSegLib.cli.predict import PredictOptions, load_predictor, plan_outputs, segment_series
-from SpiderSegLib.errors import OutputError, SpiderSegError
+from SpiderSegLib.errors import SpiderSegError
 from SpiderSegLib.io import write_volume
 from SpiderSegLib.labels import DISC_OFFSET, PARTIAL_OFFSET, SPINAL_CANAL
 from SpiderSegLib.volume import Volume
@@ -25,10 +26,7 @@ TRUTH_FILE = "phantom_t2_truth.mha"
 
 def demo(path: Path | None, out: Path, device: str) -> int:
     """Segments `path`, or a phantom with known truth, into `out`; prints the level table and where the picture is."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: can't make this folder: {error.strerror}") from error
+    make_folder(out)
     options = PredictOptions(device=device, overlay=True, overwrite=True)
     truth = None
     if path is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.cli.console import STARTING, Progress, ProgressStyle, make_progress
 from SpiderSegLib.cli.inputs import FoundSeries, SeriesInput, find_series
 from SpiderSegLib.errors import Cancelled, InputError, OutputError, SpiderSegError
@@ -133,7 +134,7 @@ def segment_series(series: SeriesInput, paths: OutputPaths, predictor: Predictor
             volume = series.read()
         result = segment(volume, predictor, clock)
         with clock.stage(Stage.WRITE):
-            _make_folder(paths.labelmap.parent)
+            make_folder(paths.labelmap.parent)
             write_outputs(result, paths, like=series.path if series.dicom is None else None)
     except MemoryError as error:
         raise InputError(f"{series.title}: not enough memory for a series of this size; close other programs") from error
@@ -209,13 +210,6 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: expected a folder for the results, but {nearest} is a file")
     if not os.access(nearest, os.W_OK):
         raise OutputError(f"{folder}: can't write to {nearest}: permission denied")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
 
 
 def _say(result: Segmentation, paths: OutputPaths, options: PredictOptions) -> None:

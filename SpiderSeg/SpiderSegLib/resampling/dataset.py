@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from SpiderSegLib.atomic import write_together
+from SpiderSegLib.atomic import make_folder, write_together
 from SpiderSegLib.cases import Case, CaseSet, Track
 from SpiderSegLib.errors import Cancelled, DatasetError, GeometryError, OutputError, SpiderSegError
 from SpiderSegLib.io import bytes_writer, image_suffix, read_labelmap, read_volume, volume_writer, write_text_atomically
@@ -45,7 +45,7 @@ def resample_dataset(case_set: CaseSet, out: Path, config: ResamplingConfig, tra
     otherwise, or can't be written.
     """
     _refuse_source_folder(case_set, out)
-    _make_folder(out)
+    make_folder(out)
     manifest = _read_manifest(out, config)
     resampled, present, failed = [], [], []
     for case in track(case_set.cases):
@@ -77,13 +77,6 @@ def _refuse_source_folder(case_set: CaseSet, out: Path) -> None:
         raise DatasetError(f"{out}: expected a folder of its own, but {overwritten[0]} is a file of the data set")
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
-
-
 def _sources(case: Case) -> dict[str, Path]:
     return {role: path for role, path in (("image", case.image), ("mask", case.reference)) if path is not None}
 
@@ -103,7 +96,7 @@ def _resample_case(case: Case, root: Path, out: Path, config: ResamplingConfig) 
         raise GeometryError(f"{case.name}: image and mask are not on the same grid ({sources['image']}, {sources['mask']})")
     results = {role: resample_volume(volume, config, is_labelmap=role == "mask") for role, volume in volumes.items()}
     for target in targets.values():
-        _make_folder(target.parent)
+        make_folder(target.parent)
     write_together({targets[role]: volume_writer(targets[role], volume) for role, volume in results.items()})
     return {"patient_id": case.patient_id} | {
         role: _record(sources[role], targets[role], root, out, volumes[role], results[role]) for role in sources

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from SpiderSegLib.errors import OutputError, TrainingError
+from SpiderSegLib.atomic import make_folder
+from SpiderSegLib.errors import TrainingError
 from SpiderSegLib.inference import device_of, resolve_device
 from SpiderSegLib.processes import joined, wait_for_all, with_averaged_gradients
 from SpiderSegLib.ranks import Rank
@@ -100,9 +101,6 @@ def _evaluate(recipe: Recipe, state: TrainingState, device: str, rank: Rank, out
 
 
 def _make_run_folder(out: Path, resume: bool) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: can't make this folder: {error.strerror}") from error
+    make_folder(out)
     if not resume and (out / LAST).exists():
         raise TrainingError(f"{out} holds a run already; --resume goes on with it, or choose another folder")

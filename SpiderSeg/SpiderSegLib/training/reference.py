@@ -29,8 +29,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.dataset import Datalist, DatasetItem, image_hashes, load_pair
-from SpiderSegLib.errors import DatasetError, OutputError, TrainingError
+from SpiderSegLib.errors import DatasetError, TrainingError
 from SpiderSegLib.io import image_stem, read_labelmap, read_volume, write_bytes_atomically, write_volume
 from SpiderSegLib.labels import SPINAL_CANAL
 from SpiderSegLib.network import ModelConfig, build_network
@@ -186,10 +187,7 @@ def _resampled(item: DatasetItem, folder: Path) -> dict[str, Any]:
     if image.exists() and label.exists():
         return {"image": str(image), "label": str(label)}
     load_pair(item)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
+    make_folder(folder)
     reference = read_labelmap(item.label)
     classes = reference.with_array(to_report_classes(reference.array))
     write_volume(image, resample_volume(read_volume(item.image), ORIGINAL_RECIPE, is_labelmap=False))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.errors import OutputError
 from SpiderSegLib.io import write_text_atomically
 from SpiderSegLib.zenodo.download import PartFile, Watch, download
@@ -44,10 +45,7 @@ def fetch(record: Record, folder: Path, options: FetchOptions, watch: Watch) -> 
 
     Raises DownloadError and OutputError as `download`, InputError for a bad archive, OutputError when the disk is too small.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
+    make_folder(folder)
     history = _read_history(folder, record)
     waiting = [file for file in record.files if not _is_unpacked(file, folder, history, options)]
     check_free_space(folder, _needed_bytes(waiting, folder, options), "the download")

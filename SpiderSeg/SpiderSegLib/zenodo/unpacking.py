@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from SpiderSegLib.atomic import write_together
+from SpiderSegLib.atomic import make_folder, write_together
 from SpiderSegLib.errors import InputError, OutputError
 from SpiderSegLib.zenodo.download import CHUNK_BYTES, Watch
 
@@ -77,7 +77,7 @@ def _unpack_entries(opened: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]
     for name, info in entries.items():
         target = folder / name
         if name in missing:
-            _make_folder(target.parent)
+            make_folder(target.parent)
             write_together({target: _entry_writer(opened, info)})
         elif not _is_same(target, info):
             changed.append(name)
@@ -102,13 +102,6 @@ def _is_same(path: Path, info: zipfile.ZipInfo) -> bool:
         while chunk := stream.read(CHUNK_BYTES):
             crc = zlib.crc32(chunk, crc)
     return crc == info.CRC
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: can't make this folder: {error.strerror}") from error
 
 
 def check_free_space(folder: Path, needed: int, purpose: str) -> None:
