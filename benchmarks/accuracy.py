@@ -1,11 +1,13 @@
 """Accuracy of weights on the validation patients of a data list: the whole pipeline, scored in native space.
 
-    python benchmarks/accuracy.py DATA [--weights W] [--out DIR] [--mirror] [--json FILE] [--html FILE] [--external FOLDER]
+    python benchmarks/accuracy.py DATA [--weights W] [--out DIR] [--mirror] [--json FILE] [--html FILE] [--external FOLDER] [--training]
 
 Prints scores by set of series (mean, standard deviation, number of series, 95 % interval over patients), and the rank correlation of
 the confidence per level with its Dice. The sets are the sequences of single slices and of stacks, and thick slices simulated from
 the stacks: the mean of four neighbouring slices, with the majority of their classes as reference. --external adds folders with
-images/ and labels/ that nothing was trained on: vb2/ (vertebral bodies alone) and ivd/ (discs alone).
+images/ and labels/ that nothing was trained on: vb2/ (vertebral bodies alone) and ivd/ (discs alone). vertebra_part_dice tells bodies
+and posterior elements (bone behind the middle of the reference's canal) apart. --training scores the training series instead:
+what the weights could not learn even there.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.stats import spearmanr
 
 from SpiderSegLib.cli.predict import PredictOptions, load_predictor
@@ -36,17 +39,20 @@ from SpiderSegLib.evaluation import (
 )
 from SpiderSegLib.inference import Predictor
 from SpiderSegLib.io import image_stem, read_volume, write_volume
-from SpiderSegLib.labels import Structure, structure_of
+from SpiderSegLib.labels import Structure, structure_of, to_classes
 from SpiderSegLib.outputs import OutputPaths
 from SpiderSegLib.paths import MODEL_WEIGHTS, data_path
 from SpiderSegLib.pipeline import Segmentation, segment
+from SpiderSegLib.preprocessing import reorientation_to
 from SpiderSegLib.results import write_outputs
 from SpiderSegLib.series_names import patient_of, sequence_of
+from SpiderSegLib.surroundings import spine_lines
 from SpiderSegLib.volume import Geometry, Volume
 
 #: So many 0.9 mm slices are a 3.6 mm slice, a common thickness of T1 and T2 series.
 AVERAGED_SLICES = 4
 
+PARTS = ("vertebra_part_dice.body", "vertebra_part_dice.posterior")
 REPORTED = ("structure_dice", "instance_dice", "level_accuracy", "body_recall", "asd_mm")
 
 
@@ -68,10 +74,14 @@ class ScoredSeries:
     image: Path
     result: Segmentation
     evaluation: SeriesEvaluation
+    part_dice: dict[str, float]
+
+    def score(self, name: str) -> float | None:
+        return self.part_dice.get(name) if name in PARTS else self.evaluation.scores.by_name()[name]
 
 
-def validation_series(items: Sequence[DatasetItem], scratch: Path) -> Iterator[Series]:
-    """The validation series, and what thick slices would have shown of the thin-sliced ones (written to scratch)."""
+def listed_series(items: Sequence[DatasetItem], scratch: Path) -> Iterator[Series]:
+    """The series of a data list, and what thick slices would have shown of the thin-sliced ones (written to scratch)."""
     for item in items:
         if item.image is None:
             continue
@@ -120,7 +130,27 @@ def score(series: Series, predictor: Predictor, out: Path) -> ScoredSeries:
     paths = OutputPaths(folder / f"{stem}.mha", folder / f"{stem}.json", folder / f"{stem}_overlay.png")
     result = segment(read_volume(series.image), predictor)
     write_outputs(result, paths, series.image)
-    return ScoredSeries(series.group, series.image, result, evaluate_series(SeriesFiles(stem, series.reference, paths.labelmap), series.kind))
+    evaluation = evaluate_series(SeriesFiles(stem, series.reference, paths.labelmap), series.kind)
+    return ScoredSeries(series.group, series.image, result, evaluation, vertebra_part_dice(series, result))
+
+
+def vertebra_part_dice(series: Series, result: Segmentation) -> dict[str, float]:
+    """Dice of bodies and of posterior elements, by name; empty where the reference has no canal to tell them apart."""
+    if series.kind not in (ReferenceKind.SPIDER, ReferenceKind.CLASSES):
+        return {}
+    reference = reference_classes(DatasetItem(series.reference, "", series.kind.value))
+    reorientation = reorientation_to(reference.geometry)
+    true = torch.from_numpy(np.ascontiguousarray(reorientation.apply(reference.array)).astype(np.int64))
+    found = torch.from_numpy(np.ascontiguousarray(reorientation.apply(to_classes(result.labelmap.array))).astype(np.int64))
+    lines = spine_lines(true, reorientation.spacing(reference.geometry.spacing_kji_mm)[1])
+    if lines is None:
+        return {}
+    behind = torch.arange(true.shape[2])[None, None, :] > torch.from_numpy(lines[0])[None, :, None]
+    dice = {}
+    for name, zone in zip(PARTS, (~behind, behind), strict=True):
+        a, b = (true == Structure.VERTEBRA) & zone, (found == Structure.VERTEBRA) & zone
+        dice[name] = float(2 * (a & b).sum() / (a.sum() + b.sum()).clamp(min=1))
+    return dice
 
 
 def confidence_pairs(case: ScoredSeries) -> list[tuple[float, float]]:
@@ -160,10 +190,10 @@ def summary_rows(cases: Sequence[ScoredSeries]) -> list[dict[str, object]]:
     """One row a set and score."""
     rows = []
     for group in dict.fromkeys(case.group for case in cases):
-        members = [case.evaluation for case in cases if case.group == group]
-        patients = [patient_of(one.series) for one in members]
-        for name in (name for name in SCORE_NAMES if name.split(".")[0] in REPORTED):
-            found = estimate([one.scores.by_name()[name] for one in members], patients, DEFAULT_BOOTSTRAP)
+        members = [case for case in cases if case.group == group]
+        patients = [patient_of(one.evaluation.series) for one in members]
+        for name in (*(name for name in SCORE_NAMES if name.split(".")[0] in REPORTED), *PARTS):
+            found = estimate([one.score(name) for one in members], patients, DEFAULT_BOOTSTRAP)
             if found.n:
                 interval = [found.interval.low, found.interval.high] if found.interval else None
                 rows.append({"set": group, "score": name, "mean": found.mean, "std": found.std, "n": found.n, "interval": interval})
@@ -188,6 +218,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep labelmaps and overlays here")
     parser.add_argument("--external", type=Path, help="score vb2/ and ivd/ of this folder too")
     parser.add_argument("--mirror", action="store_true")
+    parser.add_argument("--training", action="store_true", help="score the training series")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--html", type=Path)
     arguments = parser.parse_args()
@@ -195,7 +226,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         out = arguments.out or Path(temporary)
         out.mkdir(parents=True, exist_ok=True)
-        series = list(validation_series(read_datalist(arguments.datalist, arguments.data).validation, Path(temporary)))
+        datalist = read_datalist(arguments.datalist, arguments.data)
+        series = list(listed_series(datalist.training if arguments.training else datalist.validation, Path(temporary)))
         series += list(external_series(arguments.external)) if arguments.external else []
         cases = [score(one, predictor, out) for one in series]
         native = [case for case in cases if "thick" not in case.group and "external" not in case.group]

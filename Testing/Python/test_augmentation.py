@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from SpiderSegLib import augmentation
 from SpiderSegLib.augmentation import AugmentationConfig, _majority, degrade, draw_window, posterior_elements, recolor
 from SpiderSegLib.dataset import TrainingCase
 from SpiderSegLib.labels import Structure
@@ -42,6 +45,37 @@ def test_the_generator_alone_determines_a_window():
     assert torch.equal(first.image, second.image)
     assert torch.equal(first.classes, second.classes)
     assert not torch.equal(first.image, other.image)
+
+
+def test_a_scoliosis_is_measured_in_the_slices_that_averaging_left(monkeypatch):
+    slices, bend, spacings, amplitudes = augmentation._slices, augmentation.bend_sideways, [], []
+
+    def recorded_slices(*given):
+        found = slices(*given)
+        spacings.append(found[2])
+        return found
+
+    def recorded_bend(image, classes, amplitude, generator):
+        amplitudes.append(amplitude)
+        return bend(image, classes, amplitude, generator)
+
+    monkeypatch.setattr(augmentation, "_slices", recorded_slices)
+    monkeypatch.setattr(augmentation, "bend_sideways", recorded_bend)
+    config = AugmentationConfig(scoliosis_probability=1.0, largest_scoliosis_mm=8.0)
+    for seed in range(20):
+        draw_window(case(), ROI, 1.5, rng(seed), config)
+    assert {round(spacing / 0.9) for spacing in spacings} >= {2, 3, 4}
+    bends_mm = [spacing * amplitude for spacing, amplitude in zip(spacings, amplitudes, strict=True)]
+    assert 4.0 < max(bends_mm) <= 8.0
+
+
+@pytest.mark.parametrize("name", ["metal_probability", "ghost_probability", "wrap_probability"])
+def test_an_artefact_comes_with_its_own_probability(name):
+    none = AugmentationConfig(metal_probability=0.0, ghost_probability=0.0, wrap_probability=0.0)
+    classes = torch.from_numpy(case().classes[:16])
+    image = torch.from_numpy(rng().random(classes.shape, dtype=np.float32))
+    assert torch.equal(augmentation._with_artefacts(image, classes, 1.5, rng(), none), image)
+    assert not torch.equal(augmentation._with_artefacts(image, classes, 1.5, rng(), replace(none, **{name: 1.0})), image)
 
 
 def test_most_windows_show_the_spine():
