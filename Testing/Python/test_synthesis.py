@@ -63,6 +63,13 @@ def test_the_sacrum_is_laid_on_background_below_the_lowest_disc():
         assert not layout.sacrum[:, :30].any()
 
 
+def test_above_a_labelled_body_no_sacrum_is_laid():
+    classes = spine()
+    classes[:, 38:60, 20:44] = Structure.VERTEBRA  # the window ends above the next disc
+    for seed in range(5):
+        assert not lay_out_surroundings(classes, 1.5, rng(seed)).sacrum.any()
+
+
 def test_smooth_noise_has_the_wanted_shape_and_is_smooth():
     noise = smooth_noise(torch.Size((8, 40, 40)), (2, 20, 4), rng())
     assert noise.shape == (8, 40, 40)

@@ -17,7 +17,7 @@ import torch
 import training_cases
 from SpiderSegLib.cli import train as training_command
 from SpiderSegLib.cli.main import run
-from SpiderSegLib.dataset import Datalist, load_training_case
+from SpiderSegLib.dataset import Datalist, image_hashes, load_training_case
 from SpiderSegLib.errors import DatasetError, GeometryError, InputError, OutputError, TrainingError
 from SpiderSegLib.io import read_volume, write_volume
 from SpiderSegLib.network import Checkpoint, Provenance, build_network, load_checkpoint, save_checkpoint
@@ -295,6 +295,11 @@ def test_the_posterior_term_enters_the_loss_by_its_weight():
     assert with_.item() == pytest.approx(without.item() + 0.5 * posterior_dice_loss(logits, classes, posterior).item())
 
 
+def test_a_batch_without_posterior_elements_has_the_loss_of_its_classes_alone():
+    logits, classes, none = torch.zeros(1, 4, 1, 1, 4), row(1, 1, 1, 0), row(0, 0, 0, 0).bool()
+    assert SpineLoss(0.5)(logits, classes, none).item() == SpineLoss(0.0)(logits, classes, none).item()
+
+
 def test_initial_weights_are_what_a_run_starts_from(datalist, tmp_path):
     torch.manual_seed(5)
     initial = Checkpoint(build_network(CONFIG.model).state_dict(), CONFIG.model, CONFIG.preprocessing, Provenance("first", training_patients=("8",)))
@@ -310,6 +315,13 @@ def test_initial_weights_are_what_a_run_starts_from(datalist, tmp_path):
 def test_initial_weights_that_saw_the_validation_patients_are_refused(datalist):
     initial = Checkpoint({}, CONFIG.model, CONFIG.preprocessing, Provenance("first", training_patients=("2", "3")))
     with pytest.raises(DatasetError, match="first were trained on what is to validate: 3"):
+        DefaultRecipe(datalist, CONFIG, initial)
+
+
+def test_initial_weights_that_saw_a_validation_image_under_another_name_are_refused(datalist):
+    hashes = {"elsewhere/renamed.mha": next(iter(image_hashes(datalist.validation).values()))}
+    initial = Checkpoint({}, CONFIG.model, CONFIG.preprocessing, Provenance("first", training_image_sha256=hashes))
+    with pytest.raises(DatasetError, match=r"first were trained on what is to validate: .*validation_image_t2\.mha"):
         DefaultRecipe(datalist, CONFIG, initial)
 
 
