@@ -6,22 +6,24 @@ GDCM (in SimpleITK) reads the pixels, compressed ones too; frames of enhanced fi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from SpiderSegLib.dicom_multiframe import read_multiframe
+from SpiderSegLib.dicom_multiframe import read_multiframe, read_multiframe_grid
 from SpiderSegLib.errors import GeometryError, ImageReadError, MissingPackageError
 from SpiderSegLib.slice_stack import SlicePlane, geometry_of_stack, slice_order
-from SpiderSegLib.volume import Volume
+from SpiderSegLib.volume import Geometry, Volume
 
 #: Header fields kept with a volume: what tells the sequence, never who the patient is.
 HEADER_TAGS = {
     "0008|0060": "Modality",
     "0008|103e": "SeriesDescription",
+    "0020|0052": "FrameOfReferenceUID",
     "0008|0008": "ImageType",
     "0018|0015": "BodyPartExamined",
     "0018|0020": "ScanningSequence",
@@ -66,6 +68,13 @@ class DicomSeries:
     def label(self) -> str:
         """How messages and `--series` name it: number and description."""
         return f"{self.header.get('SeriesNumber', '?')} {self.header.get('SeriesDescription', '')}".strip()
+
+    def is_called(self, wish: str) -> bool:
+        """Whether `--series wish` means it: its number, its UID, or a part of its description."""
+        # A number is a series number only: '2' must not select every 'T2'.
+        if wish.isdigit():
+            return wish == self.header.get("SeriesNumber")
+        return wish == self.uid or wish.lower() in self.header.get("SeriesDescription", "").lower()
 
     @property
     def reason_left_out(self) -> str | None:
@@ -176,28 +185,50 @@ def read_series(series: DicomSeries) -> Volume:
     Raises ImageReadError when a file is damaged or slices differ in size, are colored, or share a position; GeometryError when
     slices are missing, not parallel or shifted; MissingPackageError for a multi-frame file without pydicom.
     """
+    with _named(series) as name:
+        return _read_multiframe(series, name) if series.is_multiframe else _read_stack(series, name)
+
+
+def series_geometry(series: DicomSeries) -> Geometry:
+    """The grid of the volume that `read_series` gives, from the headers alone. Raises as `read_series`."""
+    with _named(series):
+        return read_multiframe_grid(_only_file(series)).geometry if series.is_multiframe else _stack_geometry(series)
+
+
+@contextmanager
+def _named(series: DicomSeries) -> Iterator[str]:
+    """Puts the series' name before the errors of the block, and gives it."""
     name = f"{series.folder} ({series.label})"
     try:
-        return _read_multiframe(series, name) if series.is_multiframe else _read_stack(series, name)
+        yield name
     except (ImageReadError, GeometryError, MissingPackageError) as error:
         raise type(error)(f"{name}: {error}") from error
     except RuntimeError as error:
         raise ImageReadError(f"{name}: can't be read: {str(error).strip().splitlines()[-1]}") from error
 
 
-def _read_multiframe(series: DicomSeries, name: str) -> Volume:
+def _only_file(series: DicomSeries) -> Path:
     if len(series.files) != 1:
         raise ImageReadError(f"expected one multi-frame file, found {len(series.files)} in one series; put each into a folder of its own")
-    found = read_multiframe(Path(series.files[0]))
+    return Path(series.files[0])
+
+
+def _read_multiframe(series: DicomSeries, name: str) -> Volume:
+    found = read_multiframe(_only_file(series))
     return Volume(found.array, found.geometry, name, {**series.header, **found.header})
 
 
-def _read_stack(series: DicomSeries, name: str) -> Volume:
+def _stack_geometry(series: DicomSeries) -> Geometry:
     reader = _open(series.files[0])
     if reader is None:
         raise ImageReadError(f"{series.files[0]}: can't be read any more")
     size, spacing = reader.GetSize(), reader.GetSpacing()
-    geometry = geometry_of_stack(series.planes, (size[0], size[1]), (spacing[0], spacing[1]), spacing[2])
+    return geometry_of_stack(series.planes, (size[0], size[1]), (spacing[0], spacing[1]), spacing[2])
+
+
+def _read_stack(series: DicomSeries, name: str) -> Volume:
+    geometry = _stack_geometry(series)
+    size = geometry.size_ijk
     slices = []
     for file in series.files:
         image = sitk.ReadImage(file, imageIO="GDCMImageIO")

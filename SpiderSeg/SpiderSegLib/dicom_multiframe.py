@@ -37,48 +37,65 @@ class MultiframeVolume:
     header: dict[str, str]
 
 
+@dataclass(frozen=True)
+class MultiframeGrid:
+    """Where the frames of a file lie: its grid, and the number of the frame (from 0) that is slice k of it."""
+
+    geometry: Geometry
+    frame_of_slice: tuple[int, ...]
+    header: dict[str, str]
+
+
 def read_multiframe(path: Path) -> MultiframeVolume:
     """Reads a multi-frame file with its frames sorted along the slice normal.
 
     Raises MissingPackageError without pydicom, ImageReadError when frames have no position or share one (echoes, time points),
     GeometryError when they are not evenly spaced and parallel.
     """
-    dataset = _read_header(path)
-    frames = list(_frames(dataset))
+    grid = read_multiframe_grid(path)
+    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    shape = grid.geometry.shape_kji
+    if pixels.shape != shape:
+        raise ImageReadError(f"expected {shape[0]} gray frames of {shape[2]} x {shape[1]} as its header says, found an array of shape {pixels.shape}")
+    return MultiframeVolume(np.ascontiguousarray(pixels[list(grid.frame_of_slice)]), grid.geometry, grid.header)
+
+
+def read_multiframe_grid(path: Path) -> MultiframeGrid:
+    """The grid of a multi-frame file, without its pixels. Raises as `read_multiframe`."""
+    dataset = read_dicom_header(path)
+    frames = list(frames_of(dataset))
     if not frames:
         raise ImageReadError("a multi-frame file without the position of each frame (functional groups); export it as single slices")
-    planes = [_plane(frame) for frame in frames]
+    planes = [plane_of(frame) for frame in frames]
     order = slice_order(planes)
-    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    if pixels.ndim != 3 or len(pixels) != len(planes):
-        raise ImageReadError(f"expected {len(planes)} gray frames as its header says, found an array of shape {pixels.shape}")
-    measures = _first(frames[0], "PixelMeasuresSequence")
+    measures = first_item(frames[0], "PixelMeasuresSequence")
     row_mm, column_mm = (float(value) for value in measures.PixelSpacing)
     thickness_mm = float(getattr(measures, "SpacingBetweenSlices", None) or getattr(measures, "SliceThickness", None) or 1.0)
-    rows, columns = pixels.shape[1:]
-    geometry = geometry_of_stack([planes[n] for n in order], (columns, rows), (column_mm, row_mm), thickness_mm)
-    return MultiframeVolume(np.ascontiguousarray(pixels[order]), geometry, _timing(frames[0]))
+    size_ij = int(dataset.Columns), int(dataset.Rows)
+    geometry = geometry_of_stack([planes[n] for n in order], size_ij, (column_mm, row_mm), thickness_mm)
+    return MultiframeGrid(geometry, tuple(order), _timing(frames[0]))
 
 
-def _read_header(path: Path) -> Any:
+def read_dicom_header(path: Path) -> Any:
+    """The pydicom dataset of a file without its pixels. Raises MissingPackageError without pydicom, ImageReadError for a damaged file."""
     try:
         import pydicom
     except ImportError as error:
-        raise MissingPackageError('reading enhanced multi-frame DICOM needs pydicom: pip install "spiderseg[dicom]"') from error
+        raise MissingPackageError('reading this kind of DICOM needs pydicom: pip install "spiderseg[dicom]"') from error
     try:
         return pydicom.dcmread(path, stop_before_pixels=True)
     except (pydicom.errors.InvalidDicomError, OSError, EOFError, ValueError) as error:
         raise ImageReadError(f"can't be read, it may be truncated or damaged ({error})") from error
 
 
-def _frames(dataset: Any) -> Iterator[tuple[Any, Any]]:
+def frames_of(dataset: Any) -> Iterator[tuple[Any, Any]]:
     """For each frame its own functional groups and the shared ones."""
     shared = getattr(dataset, "SharedFunctionalGroupsSequence", None) or [None]
     for own in getattr(dataset, "PerFrameFunctionalGroupsSequence", None) or []:
         yield own, shared[0]
 
 
-def _first(frame: tuple[Any, Any], sequence: str) -> Any:
+def first_item(frame: tuple[Any, Any], sequence: str) -> Any:
     """The item of a functional group: of the frame itself, else of all frames. Raises ImageReadError when neither has it."""
     for group in frame:
         items = getattr(group, sequence, None)
@@ -87,9 +104,10 @@ def _first(frame: tuple[Any, Any], sequence: str) -> Any:
     raise ImageReadError(f"a multi-frame file without {sequence}; export it as single slices")
 
 
-def _plane(frame: tuple[Any, Any]) -> SlicePlane:
-    position = _first(frame, "PlanePositionSequence").ImagePositionPatient
-    orientation = [float(value) for value in _first(frame, "PlaneOrientationSequence").ImageOrientationPatient]
+def plane_of(frame: tuple[Any, Any]) -> SlicePlane:
+    """Where a frame lies. Raises ImageReadError when its functional groups don't say."""
+    position = first_item(frame, "PlanePositionSequence").ImagePositionPatient
+    orientation = [float(value) for value in first_item(frame, "PlaneOrientationSequence").ImageOrientationPatient]
     return SlicePlane.of([float(value) for value in position], orientation[:3], orientation[3:])
 
 

@@ -11,6 +11,7 @@ SpiderSegError
  +-- WeightsError          a checkpoint is missing, damaged, of another configuration or not trusted
  +-- MissingPackageError   an optional package is needed; says which and how to get it
  +-- TrainingError         training can't go on (persistent non-finite loss, nothing to train on)
+ +-- NothingFound          the wanted structure is not where it was looked for; nothing is drawn instead
  +-- Cancelled             the caller asked to stop
 """
 
@@ -61,6 +62,10 @@ class MissingPackageError(SpiderSegError):
 
 class TrainingError(SpiderSegError):
     """Training can't go on."""
+
+
+class NothingFound(SpiderSegError):
+    """The wanted structure is not where it was looked for; nothing is drawn instead."""
 
 
 class Cancelled(SpiderSegError):

@@ -1,7 +1,8 @@
-"""The SPIDER label scheme (van der Graaf et al. 2024) and the names of levels.
+"""The SPIDER label scheme (van der Graaf et al. 2024).
 
 1-25 vertebrae from the lowest lumbar one up, 100 spinal canal, 101-125 the same vertebra cut by the field of view,
-201-225 discs, disc 200+n below vertebra n. Names, colours and codes come from Resources/SpiderLabels.csv alone.
+201-225 discs, disc 200+n below vertebra n. Colors, codes and the names of the scheme come from
+Resources/SpiderLabels.csv alone; what a level is called in outputs is `level_names`'.
 """
 
 from __future__ import annotations
@@ -136,16 +137,3 @@ def label_table() -> dict[int, LabelEntry]:
         )
         for row in rows
     }
-
-
-def label_name(value: int, state: LevelState = LevelState.ASSUMED) -> str:
-    """Name of a label: 'L5', 'L4/L5', 'Spinal canal', 'L1 (partial)'; with state unidentified 'Vertebra 1', 'Disc 1'.
-
-    Raises LabelError for a value outside the scheme.
-    """
-    structure = structure_of(value)
-    if state is LevelState.UNIDENTIFIED and structure in (Structure.VERTEBRA, Structure.DISC):
-        kind = "Disc" if structure is Structure.DISC else "Vertebra"
-        partial = " (partial)" if PARTIAL_OFFSET < value < DISC_OFFSET else ""
-        return f"{kind} {level_of(value)}{partial}"
-    return label_table()[value].name

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from SpiderSegLib.inference import DevicePlan, Predictor
 from SpiderSegLib.instances import InstanceResult, LevelInstance, number_instances
 from SpiderSegLib.io import check_intensities
-from SpiderSegLib.labels import FOREGROUND, LevelState, Structure, label_name
+from SpiderSegLib.labels import FOREGROUND, LevelState, Structure
+from SpiderSegLib.level_names import LevelNaming, full_name, short_name
 from SpiderSegLib.network import Checkpoint
 from SpiderSegLib.preprocessing import PreparedVolume, prepare
 from SpiderSegLib.sequence import Sequence, SequenceGuess, guess_from_image, guess_sequence
 from SpiderSegLib.stages import Stage, StageClock
 from SpiderSegLib.uncertainty import level_confidences, nearest_on_grid
 from SpiderSegLib.volume import Volume, left_right_axis_kji
-
-RESEARCH_USE = "Research use only, not for diagnosis"
 
 #: A lumbar series shows at least so many vertebrae and discs; fewer mean another body part, a scout, or a failure.
 FEWEST_EXPECTED_VERTEBRAE, FEWEST_EXPECTED_DISCS = 3, 2
@@ -30,10 +29,11 @@ CT_AIR = -500
 
 @dataclass(frozen=True)
 class LevelRow:
-    """One line of the level table."""
+    """One line of the level table: `name` is the short one that stands beside its state, `full_name` the one that stands alone."""
 
     instance: LevelInstance
     name: str
+    full_name: str
     confidence: float
 
 
@@ -58,6 +58,11 @@ class Segmentation:
     probabilities: NDArray[np.float32]
     is_mirrored: bool
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def naming(self) -> LevelNaming:
+        """How its levels are named: five lumbar vertebrae, never confirmed by the program itself."""
+        return LevelNaming(self.state)
 
     def probability_volume(self, structure: Structure) -> Volume:
         """The probability of a structure on the input's grid, float32."""
@@ -85,7 +90,7 @@ def segment(volume: Volume, predictor: Predictor, clock: StageClock | None = Non
     return Segmentation(
         volume=volume,
         labelmap=volume.with_array(numbered.labelmap),
-        levels=tuple(LevelRow(level, label_name(level.value, numbered.state), confidences.get(level.value, 0.0)) for level in numbered.instances),
+        levels=_rows(numbered, confidences),
         state=numbered.state,
         state_reasons=numbered.reasons,
         warnings=(*_warnings(volume, numbered, sequence), *numbered.warnings),
@@ -96,6 +101,14 @@ def segment(volume: Volume, predictor: Predictor, clock: StageClock | None = Non
         probabilities=prediction.probabilities,
         is_mirrored=prediction.disagreement is not None,
         seconds=clock.seconds,
+    )
+
+
+def _rows(numbered: InstanceResult, confidences: dict[int, float]) -> tuple[LevelRow, ...]:
+    naming = LevelNaming(numbered.state)
+    return tuple(
+        LevelRow(level, short_name(level.value, naming), full_name(level.value, naming), confidences.get(level.value, 0.0))
+        for level in numbered.instances
     )
 
 

@@ -15,6 +15,7 @@ from SpiderSegLib.errors import GeometryError
 from SpiderSegLib.instances import InstanceConfig, InstanceResult, number_instances
 from SpiderSegLib.instances.grid import Canonical, WorkingGrid
 from SpiderSegLib.labels import LevelState, Structure
+from SpiderSegLib.level_names import LevelNaming, short_name
 from SpiderSegLib.volume import Geometry
 
 SPACING_KJI_MM = (4.0, 1.0, 1.0)
@@ -354,7 +355,7 @@ def test_the_level_is_unidentified_when_the_sacrum_is_not_seen(change: str, reas
     assert result.state is LevelState.UNIDENTIFIED
     assert any(reason in text for text in result.reasons), result.reasons
     assert values(result)[0] == 1
-    assert labels.label_name(1, result.state) == "Vertebra 1"
+    assert short_name(1, LevelNaming(result.state)) == "Vertebra 1"
 
 
 def test_marrow_below_the_lowest_disc_leaves_the_level_assumed() -> None:

@@ -14,6 +14,7 @@ import pytest
 from command_line import predict, tree
 from SpiderSegLib import atomic, io, results
 from SpiderSegLib.cli.console import JsonProgress
+from SpiderSegLib.io import itk_files
 from SpiderSegLib.preprocessing import PreparedVolume
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
@@ -99,7 +100,7 @@ MOMENTS = {
     "in the sidecar": (results, "sidecar", 1),
     "before the first file": (atomic, "_write_flushed", 1),
     "between two files": (atomic, "_write_flushed", 3),
-    "in the labelmap": (io, "_copy_nrrd_geometry", 2),
+    "in the labelmap": (itk_files, "_copy_nrrd_geometry", 2),
     "before the files are renamed": (atomic, "_rename_all", 1),
 }
 

@@ -10,12 +10,10 @@ import pytest
 from SpiderSegLib.errors import InputError, LabelError
 from SpiderSegLib.labels import (
     FOREGROUND,
-    LevelState,
     Structure,
     check_values,
     from_downward_numbering,
     is_downward_numbering,
-    label_name,
     label_table,
     level_of,
     structure_of,
@@ -97,13 +95,13 @@ def test_names_and_colors_tell_all_segments_apart():
 
 
 def test_names_count_upward_through_lumbar_thoracic_and_cervical_levels():
-    names = [label_name(value) for value in range(1, 25)]
+    names = [label_table()[value].name for value in range(1, 25)]
     assert names == [f"L{n}" for n in (5, 4, 3, 2, 1)] + [f"T{n}" for n in range(12, 0, -1)] + [f"C{n}" for n in range(7, 0, -1)]
 
 
 def test_every_disc_lies_below_the_vertebra_of_its_number():
-    upper = [label_name(value).split("/")[0] for value in range(201, 225)]
-    assert upper == [label_name(value) for value in range(1, 25)]
+    upper = [label_table()[value].name.split("/")[0] for value in range(201, 225)]
+    assert upper == [label_table()[value].name for value in range(1, 25)]
 
 
 # Values and structures
@@ -131,8 +129,6 @@ def test_a_value_stands_for_one_structure_at_one_level(value, structure, level):
 def test_a_value_outside_the_scheme_is_an_error_that_names_it(value):
     with pytest.raises(LabelError, match=rf"found {value}$"):
         structure_of(value)
-    with pytest.raises(LabelError, match=rf"found {value}$"):
-        label_name(value)
     with pytest.raises(LabelError, match=rf"mask\.mha: .*found \[{value}\]"):
         check_values([0, 1, value], "mask.mha")
 
@@ -159,19 +155,6 @@ def test_reducing_to_classes_refuses_unknown_values():
 
 def test_foreground_classes_are_vertebra_disc_canal_in_the_order_of_class_maps():
     assert [int(structure) for structure in FOREGROUND] == [1, 2, 3]
-
-
-# Names and states
-
-
-@pytest.mark.parametrize("state", [LevelState.ASSUMED, LevelState.CONFIRMED, LevelState.TRANSITIONAL])
-def test_names_are_anatomical_unless_the_level_is_unidentified(state):
-    assert [label_name(value, state) for value in (1, 101, 201, 100)] == ["L5", "L5 (partial)", "L5/S1", "Spinal canal"]
-
-
-def test_unidentified_levels_have_numbers_instead_of_names():
-    names = [label_name(value, LevelState.UNIDENTIFIED) for value in (1, 7, 103, 201, 212, 100)]
-    assert names == ["Vertebra 1", "Vertebra 7", "Vertebra 3 (partial)", "Disc 1", "Disc 12", "Spinal canal"]
 
 
 # Masks numbered 24 downward

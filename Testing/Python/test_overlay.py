@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SpiderSegLib.labels import label_table
-from SpiderSegLib.overlay import OPACITY, color_slice, gray_window, middle_slice
+from SpiderSegLib.overlay import OPACITY, color_slice, gray_window, middle_slice, spread
 
 
 def test_the_slice_in_the_middle_of_the_canal_is_shown():
@@ -43,3 +43,24 @@ def test_bright_fat_behind_the_spine_does_not_darken_it():
 def test_a_constant_slice_still_has_a_window():
     low, high = gray_window(np.zeros((5, 5)), np.zeros((5, 5), np.uint8))
     assert low < high
+
+
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    [
+        ([], []),
+        ([3.0], [3.0]),
+        # Far enough apart: where they are.
+        ([1.0, 3.0, 7.0], [1.0, 3.0, 7.0]),
+        # Two at one place move half a gap each; the third stays.
+        ([4.0, 4.0, 8.0], [3.5, 4.5, 8.0]),
+        # Moved into each other they make one group about its mean.
+        ([4.0, 4.0, 5.0], [10 / 3, 13 / 3, 16 / 3]),
+        # The ends of the picture hold them in.
+        ([0.0, 0.1, 9.9], [0.5, 1.5, 9.5]),
+        # More than fit share the height.
+        ([5.0] * 20, [0.25 + 0.5 * n for n in range(20)]),
+    ],
+)
+def test_names_in_the_margin_keep_apart_and_move_as_little_as_they_can(positions, expected):
+    assert spread(positions, 1.0, 10.0) == pytest.approx(expected)

@@ -18,9 +18,26 @@ LIBRARY = ROOT / "SpiderSeg" / "SpiderSegLib"
 
 #: Imports go only to the same or a lower level. A new module gets its line here.
 LEVELS = [
-    {"errors", "paths", "labels", "volume", "outputs", "stages", "atomic", "slice_stack", "ranks", "series_names"},
+    {
+        "errors",
+        "paths",
+        "labels",
+        "volume",
+        "outputs",
+        "stages",
+        "atomic",
+        "process_table",
+        "slice_stack",
+        "ranks",
+        "series_names",
+        "level_names",
+        "terminology",
+        "structure_names",
+        "segment_tags",
+    },
     {
         "io",
+        "watchdog",
         "dicom",
         "dicom_multiframe",
         "sequence",
@@ -29,11 +46,14 @@ LEVELS = [
         "metrics",
         "measurements",
         "uncertainty",
+        "mask_editing",
+        "joint",
         "linter",
         "phantom",
         "zenodo",
         "overview",
         "fingerprint",
+        "segmentation_files",
     },
     {
         "network",
@@ -49,7 +69,7 @@ LEVELS = [
         "splits",
         "resampling",
     },
-    {"inference", "pipeline", "overlay", "results", "training", "evaluation", "active_learning", "bundle", "inspection"},
+    {"inference", "around", "pipeline", "overlay", "results", "training", "evaluation", "active_learning", "bundle", "inspection"},
     {"cli", "mrml", "__main__"},
     {"workstation", "gui"},
 ]
@@ -60,7 +80,7 @@ MODULE_LEVEL_TORCH = {"network", "artefacts", "augmentation", "surroundings", "s
 SLICER_MODULES = {"mrml", "workstation", "gui"}
 QT_MODULES = {"gui"}
 
-FORBIDDEN_BELOW_LEVEL_2 = {"torch", "monai", "matplotlib", "slicer", "vtk", "qt", "ctk", "nibabel", "pydicom"}
+FORBIDDEN_BELOW_LEVEL_2 = {"torch", "monai", "matplotlib", "slicer", "vtk", "qt", "ctk", "nibabel", "pydicom", "highdicom"}
 FORBIDDEN_AT_LEVEL_0 = FORBIDDEN_BELOW_LEVEL_2 | {"SimpleITK", "scipy"}
 
 
@@ -133,7 +153,7 @@ def test_command_line_and_mrml_do_not_know_each_other(module, stranger):
 
 @pytest.mark.parametrize(
     ("heavy", "allowed"),
-    [({"torch", "monai"}, MODULE_LEVEL_TORCH), ({"matplotlib", "nibabel", "pydicom"}, set())],
+    [({"torch", "monai"}, MODULE_LEVEL_TORCH), ({"matplotlib", "nibabel", "pydicom", "highdicom"}, set())],
     ids=["torch-monai", "others"],
 )
 def test_heavy_packages_are_imported_at_module_level_only_where_allowed(heavy, allowed):
@@ -221,9 +241,9 @@ def test_the_installed_wheel_finds_its_own_data(wheel, tmp_path):
     program = """
 import sys
 sys.path.insert(0, "site")
-from SpiderSegLib.labels import label_name
+from SpiderSegLib.level_names import anatomical_name
 from SpiderSegLib.paths import data_path
-print(label_name(1), data_path("Resources", "SpiderLabels.csv"), data_path("model_weights", "spiderseg_unetr"), sep="|")
+print(anatomical_name(1), data_path("Resources", "SpiderLabels.csv"), data_path("model_weights", "spiderseg_unetr"), sep="|")
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     inside = (tmp_path / "site" / "SpiderSegLib").resolve()

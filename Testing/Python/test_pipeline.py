@@ -13,11 +13,12 @@ from SpiderSegLib.errors import Cancelled, ImageReadError
 from SpiderSegLib.inference import Predictor
 from SpiderSegLib.io import read_labelmap
 from SpiderSegLib.labels import LevelState, to_classes
+from SpiderSegLib.level_names import RESEARCH_USE, LevelNaming, full_name
 from SpiderSegLib.metrics import overlap_table, structure_dice
 from SpiderSegLib.outputs import OutputPaths
 from SpiderSegLib.overlay import draw_overlay
 from SpiderSegLib.phantom import Phantom, PhantomConfig, make_phantom
-from SpiderSegLib.pipeline import RESEARCH_USE, Segmentation, segment
+from SpiderSegLib.pipeline import Segmentation, segment
 from SpiderSegLib.results import level_table, sidecar, write_outputs
 from SpiderSegLib.stages import Stage, StageClock
 from SpiderSegLib.volume import Geometry, Volume
@@ -63,19 +64,22 @@ def test_the_sidecar_is_json_and_holds_what_a_reader_needs(result):
     assert record["sequence"] == {"guess": "T2", "source": "header"}
     assert set(record["seconds"]) == {"preprocess", "network", "resample", "number"}
     assert record["level_state"]["state"] in ("assumed", "unidentified")
-    assert {"value", "name", "structure", "state", "partial", "confidence", "volume_mm3", "center_lps_mm"} == set(record["levels"][0])
+    assert record["lumbar_count"] == 5
+    assert {"value", "name", "full_name", "structure", "state", "partial", "confidence", "volume_mm3", "center_lps_mm"} == set(record["levels"][0])
 
 
-def test_an_unidentified_level_has_no_anatomic_name_and_says_why(result):
+def test_no_level_is_named_without_a_word_on_its_confirmation(result):
     table = level_table(result)
     names = {row.name for row in result.levels}
     if result.state is LevelState.UNIDENTIFIED:
         assert result.state_reasons
-        assert "L5" not in names
+        assert "Vertebra 1" in names
         assert f"Level unidentified: {result.state_reasons[0]}" in table
     else:
-        assert "L5" in names
+        assert "L5?" in names
         assert "assumption" in table
+    assert "L5" not in names
+    assert all(row.full_name == full_name(row.instance.value, LevelNaming(result.state)) for row in result.levels)
 
 
 def test_the_overlay_is_a_picture_with_the_image_and_its_colors(result):
@@ -83,7 +87,7 @@ def test_the_overlay_is_a_picture_with_the_image_and_its_colors(result):
     height, width, _ = picture.shape
     saturation = np.ptp(picture, axis=2)
     middle = slice(height // 6, 5 * height // 6)
-    assert (saturation[middle, : width // 2] < 10).mean() > 0.99
+    assert (saturation[middle, : width // 3] < 10).mean() > 0.99
     assert (saturation[middle, width // 2 :] > 40).mean() > 0.02
 
 

@@ -9,15 +9,18 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
 
 from command_line import predict, progress_records, tree
 from dicom_files import AXIAL, write_series
 from SpiderSegLib.cli import predict as command
 from SpiderSegLib.cli.console import BarProgress, JsonProgress
+from SpiderSegLib.dicom import list_series, read_series, series_geometry
 from SpiderSegLib.errors import Cancelled
 from SpiderSegLib.io import read_volume, write_volume
 from SpiderSegLib.labels import label_table
+from SpiderSegLib.segmentation_files import read_segmentation
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +58,8 @@ def copies(source, folder, *names):
         ("x.NII.GZ", ["--format", "nii.gz"], ["x.NII.GZ", "x.json"]),
         ("x.nii", ["--probabilities"], ["x.json", "x.nii", "x_probabilities.nii"]),
         ("sub/new/x.nrrd", [], ["sub", "sub/new", "sub/new/x.json", "sub/new/x.nrrd"]),
+        ("x.seg.nrrd", ["--probabilities"], ["x.json", "x.seg.nrrd", "x_probabilities.nrrd"]),
+        ("folder", ["--format", "seg.nrrd", "--overlay"], ["folder", "folder/a_t2.json", "folder/a_t2.seg.nrrd", "folder/a_t2_overlay.png"]),
         ("folder", [], ["folder", "folder/a_t2.json", "folder/a_t2.mha"]),
         ("folder.x", ["--format", "nrrd"], ["folder.x", "folder.x/a_t2.json", "folder.x/a_t2.nrrd"]),
         (
@@ -74,7 +79,7 @@ def test_one_series_writes_exactly_these_files(series_file, tmp_path, out, optio
 
 
 def test_a_folder_gives_each_of_its_series_by_stem_and_no_subfolder(series_file, tmp_path):
-    source = copies(series_file, tmp_path / "many", "b.nii.gz", "c.nrrd", "1.2_t1.mha", ".hidden.mha", "deeper.mha")
+    source = copies(series_file, tmp_path / "many", "b.nii.gz", "c.nrrd", "1.2_t1.mha", ".hidden.mha", "deeper.mha", "c.seg.nrrd")
     (source / "sub").mkdir()
     (source / "deeper.mha").rename(source / "sub" / "deeper.mha")
     (source / "notes.txt").write_text("not a series")
@@ -127,6 +132,88 @@ def test_the_outputs_lie_on_the_input_s_own_grid(small_series, tmp_path, source,
         np.testing.assert_allclose(written.geometry.affine_lps, given.geometry.affine_lps, rtol=2e-7, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["x.mha", "x.nrrd", "x.seg.nrrd"])
+def test_the_labelmap_itself_says_model_level_state_and_research_only(series_file, tmp_path, name):
+    predict(series_file, "-o", tmp_path / name, "--probabilities")
+    probabilities = next(tmp_path.glob("x_probabilities.*"))
+    for path in (tmp_path / name, probabilities):
+        header = read_volume(path).header
+        assert header["SpiderSeg.Notice"] == "Research use only, not for diagnosis"
+        assert header["SpiderSeg.Model"] == "tiny"
+        assert header["SpiderSeg.LevelState"] == json.loads((tmp_path / "x.json").read_text())["level_state"]["state"]
+
+
+def test_a_slicer_segmentation_holds_the_same_values_as_a_labelmap(series_file, tmp_path):
+    predict(series_file, "-o", tmp_path / "x.mha")
+    predict(series_file, "-o", tmp_path / "y.seg.nrrd")
+    read = read_segmentation(tmp_path / "y.seg.nrrd")
+    assert np.array_equal(read.named.labelmap.array, read_volume(tmp_path / "x.mha").array)
+    assert read.named.labelmap.geometry.is_same_grid(read_volume(series_file).geometry)
+
+
+def drawing_one_vertebra(monkeypatch):
+    """The tiny network finds nothing; here it has drawn one vertebra in the middle slice."""
+    from SpiderSegLib import pipeline
+
+    real = pipeline.segment
+
+    def segment(volume, *arguments):
+        array = np.zeros(volume.array.shape, np.uint8)
+        array[2, 1:3, 1:3] = 1
+        return replace(real(volume, *arguments), labelmap=volume.with_array(array))
+
+    monkeypatch.setattr(pipeline, "segment", segment)
+
+
+def test_a_dicom_study_gives_dicom_segmentations_of_its_own_series(tmp_path, monkeypatch):
+    drawing_one_vertebra(monkeypatch)
+    write_series(tmp_path / "case", 3, "T2 SAG", FrameOfReferenceUID="1.2.3")
+    write_series(tmp_path / "case", 2, "T1 SAG", FrameOfReferenceUID="1.2.3")
+    assert predict(tmp_path / "case", "-o", tmp_path / "out", "--format", "dicom-seg") == 0
+    assert tree(tmp_path / "out") == ["case_2_T1_SAG.dcm", "case_2_T1_SAG.json", "case_3_T2_SAG.dcm", "case_3_T2_SAG.json"]
+    for number, name in ((0, "case_2_T1_SAG.dcm"), (1, "case_3_T2_SAG.dcm")):
+        series = list_series(tmp_path / "case")[number]
+        dataset = pydicom.dcmread(tmp_path / "out" / name)
+        assert dataset.ReferencedSeriesSequence[0].SeriesInstanceUID == series.uid
+        assert dataset.SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
+        assert read_segmentation(tmp_path / "out" / name).named.labelmap.geometry == series_geometry(series)
+
+
+def test_an_image_file_gives_a_dicom_segmentation_of_the_series_it_was_made_of(tmp_path, monkeypatch, capsys):
+    drawing_one_vertebra(monkeypatch)
+    for number, name in ((2, "T1 SAG"), (3, "T2 SAG")):
+        write_series(tmp_path / "case", number, name, FrameOfReferenceUID="1.2.3")
+    write_volume(tmp_path / "a.nii.gz", read_series(list_series(tmp_path / "case")[1]))
+    arguments = (tmp_path / "a.nii.gz", "-o", tmp_path / "x.dcm", "--dicom", tmp_path / "case")
+    assert predict(*arguments) == 1
+    assert "2 series have the voxels of" in messages(capsys)[1]
+    assert not (tmp_path / "x.dcm").exists()
+    assert predict(*arguments, "--series", "3") == 0
+    assert pydicom.dcmread(tmp_path / "x.dcm").ReferencedSeriesSequence[0].SeriesInstanceUID == list_series(tmp_path / "case")[1].uid
+
+
+def test_a_series_that_does_not_fit_is_said_before_the_network_runs(series_file, tmp_path, monkeypatch, capsys):
+    from SpiderSegLib import pipeline
+
+    monkeypatch.setattr(pipeline, "segment", lambda *_: pytest.fail("the network ran"))
+    write_series(tmp_path / "case", 3, "T2 SAG", FrameOfReferenceUID="1.2.3")
+    assert predict(series_file, "-o", tmp_path / "x.dcm", "--dicom", tmp_path / "case") == 1
+    assert "3 T2 SAG: 8 x 6 x 5 voxels instead of 56 x 64 x 5" in messages(capsys)[1]
+
+
+def test_a_series_in_which_nothing_is_found_gives_no_dicom_segmentation(tmp_path, monkeypatch, capsys):
+    from SpiderSegLib import pipeline
+
+    real = pipeline.segment
+    monkeypatch.setattr(
+        pipeline, "segment", lambda volume, *more: replace(real(volume, *more), labelmap=volume.with_array(np.zeros_like(volume.array, np.uint8)))
+    )
+    write_series(tmp_path / "case", 3, "T2 SAG", FrameOfReferenceUID="1.2.3")
+    assert predict(tmp_path / "case", "-o", tmp_path / "x.dcm") == 1
+    assert "nothing is segmented, and a DICOM SEG can't be empty" in messages(capsys)[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
 def test_the_labelmap_holds_spider_values_only(series_file, tmp_path):
     predict(series_file, "-o", tmp_path / "x.mha")
     assert set(np.unique(read_volume(tmp_path / "x.mha").array).tolist()) <= {0, *label_table()}
@@ -166,7 +253,11 @@ def nothing_runs(monkeypatch):
         (["IN/a_t2.mha", "-o", "OUT/x.mha", "--format", "nrrd"], "--format nrrd contradicts the output x.mha"),
         (["IN/a_t2.mha", "-o", "OUT/x.nii.gz", "--format", "mha"], "--format mha contradicts the output x.nii.gz"),
         (["IN/a_t2.mha", "-o", "OUT/x.mhd"], ".mhd would be two files; use .mha"),
-        (["IN/a_t2.mha", "-o", "OUT", "--format", "png"], "expected the format mha, nii.gz, nrrd, found 'png'"),
+        (["IN/a_t2.mha", "-o", "OUT", "--format", "png"], "expected the format mha, nii.gz, nrrd, seg.nrrd, dicom-seg, found 'png'"),
+        (["IN/a_t2.mha", "-o", "OUT/x.nrrd", "--format", "seg.nrrd"], "--format seg.nrrd contradicts the output x.nrrd"),
+        (["IN/a_t2.mha", "-o", "OUT/x.dcm"], "a_t2.mha with --dicom DIR"),
+        (["IN/a_t2.mha", "-o", "OUT", "--format", "dicom-seg"], "a_t2.mha with --dicom DIR"),
+        (["IN/a_t2.mha", "-o", "OUT", "--dicom", "OUT"], "give --format dicom-seg too"),
         (["IN/a_t2.mha", "-o", "OUT", "--progress", "loud"], "expected bar, json or none, found 'loud'"),
         (["IN/a_t2.mha", "IN/a_t2.mha", "-o", "OUT"], "several inputs would be written to"),
         (["IN", "IN/a_t2.mha", "-o", "OUT"], "several inputs would be written to"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from SpiderSegLib.dicom import DicomSeries, is_dicom_folder, list_series, read_series, series_stem
 from SpiderSegLib.errors import ImageReadError, SpiderSegError
 from SpiderSegLib.io import image_stem, image_suffix, read_volume
+from SpiderSegLib.segmentation_files import SLICER, format_of
 from SpiderSegLib.volume import Volume
 
 
@@ -43,7 +44,7 @@ def find_series(inputs: list[Path], selection: list[str] | None = None) -> Found
     """The series that INPUT arguments mean; an argument that can't be used becomes a series with its error.
 
     A folder holding DICOM is one study: its sagittal lumbar series, or those that `selection` names by number, UID or part of the
-    description. Any other folder gives its image files, not those of its subfolders.
+    description. Any other folder gives its image files, not those of its subfolders and no Slicer segmentations.
     """
     series: list[SeriesInput] = []
     left_out: list[tuple[str, str]] = []
@@ -67,6 +68,7 @@ def _in_folder(folder: Path, selection: list[str]) -> FoundSeries:
     if is_dicom_folder(folder):
         return _in_study(folder, selection)
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and image_suffix(path) and not path.name.startswith(".")]
+    files = [path for path in files if format_of(path) != SLICER]
     if not files:
         raise ImageReadError(f"{folder}: holds no DICOM and no image files (.mha, .mhd, .nii, .nii.gz, .nrrd); subfolders are not searched")
     return FoundSeries(tuple(SeriesInput(image_stem(path), path) for path in files))
@@ -92,11 +94,4 @@ def _distinct(stems: list[str]) -> list[str]:
 def _reason_left_out(series: DicomSeries, selection: list[str]) -> str | None:
     if not selection:
         return series.reason_left_out
-    return None if any(_is_meant(series, wish) for wish in selection) else "not selected by --series"
-
-
-def _is_meant(series: DicomSeries, wish: str) -> bool:
-    # A number is a series number only: '2' must not select every 'T2'.
-    if wish.isdigit():
-        return wish == series.header.get("SeriesNumber")
-    return wish == series.uid or wish.lower() in series.header.get("SeriesDescription", "").lower()
+    return None if any(series.is_called(wish) for wish in selection) else "not selected by --series"

@@ -17,6 +17,7 @@ from typing import Annotated, cast
 import typer
 
 from SpiderSegLib.errors import Cancelled, SpiderSegError
+from SpiderSegLib.watchdog import end_with_parent
 
 EXIT_FAILURE, EXIT_BUG, EXIT_INTERRUPTED = 1, 3, 130
 
@@ -43,19 +44,34 @@ def spiderseg() -> None:
 @app.command()
 def predict(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Image files, DICOM folders, or folders of series.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="A file for one series (.mha, .nii.gz, .nrrd), else a folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="A file for one series, ending in its format, else a folder.")],
     device: Device = "auto",
     weights: Annotated[str | None, typer.Option(help="Bundled model, bundle folder or checkpoint file; the bundled model if not given.")] = None,
-    file_format: Annotated[str | None, typer.Option("--format", help="mha, nii.gz or nrrd; mha if not given.")] = None,
+    file_format: Annotated[str | None, typer.Option("--format", help="mha, nii.gz, nrrd, seg.nrrd or dicom-seg; mha if not given.")] = None,
+    dicom: Annotated[Path | None, typer.Option(metavar="DIR", help="Original DICOM series, for dicom-seg of inputs that are image files.")] = None,
     series: Annotated[list[str] | None, typer.Option(help="Only this series of a DICOM study: number, UID or part of the description.")] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Write the foreground probability (0..255) too.")] = False,
     overlay: Annotated[bool, typer.Option("--overlay", help="Write a PNG to look at too.")] = False,
     progress: Annotated[str, typer.Option(help="bar, json (one object a line) or none.")] = "bar",
     mirror: Annotated[bool, typer.Option("--mirror", help="Run the left-right mirrored series too: slower, better confidences.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    around: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z", help="Add only the structure at this point, in world LPS millimetres (RAS: change the signs of X and Y)."),
+    ] = None,
+    structure: Annotated[str | None, typer.Option(help="What to add at the point: vertebra or disc.")] = None,
+    keep: Annotated[Path | None, typer.Option(metavar="LABELMAP", help="The present labelmap; none of its labels is overwritten.")] = None,
+    replace: Annotated[int | None, typer.Option(metavar="VALUE", help="Segment this label of --keep anew, at its middle or at --around.")] = None,
+    value: Annotated[int | None, typer.Option(help="SPIDER value of what is added; if not given, what its neighbours leave for it.")] = None,
+    only: Annotated[bool, typer.Option("--only", help="Write what is added alone, without the labels kept.")] = False,
+    shift_others: Annotated[bool, typer.Option("--shift-others", help="Shift all labels up for a structure added below level 1.")] = False,
 ) -> None:
-    """Segment series of the lumbar spine into numbered vertebrae, discs and the spinal canal."""
+    """Segment series of the lumbar spine into numbered vertebrae, discs and the spinal canal.
+
+    With --around or --replace, add one vertebra or disc to the labelmap of one series.
+    """
     from SpiderSegLib.cli import predict as command
+    from SpiderSegLib.cli import predict_around as local
     from SpiderSegLib.cli.console import ProgressStyle, set_up_logging
 
     set_up_logging()
@@ -63,9 +79,53 @@ def predict(
         raise typer.BadParameter(f"expected bar, json or none, found {progress!r}", param_hint="--progress")
     command.check_format(file_format)
     options = command.PredictOptions(
-        device, weights, file_format, tuple(series or ()), probabilities, overlay, ProgressStyle(progress), mirror, overwrite
+        device, weights, file_format, tuple(series or ()), probabilities, overlay, ProgressStyle(progress), mirror, overwrite, dicom
     )
-    raise typer.Exit(command.predict(inputs, out, options))
+    wish = local.around_options(around, structure, keep, replace, value, only, shift_others)
+    raise typer.Exit(command.predict(inputs, out, options) if wish is None else local.predict_around(inputs, out, options, wish))
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Labelmap in SPIDER values, .seg.nrrd, or DICOM SEG (file or folder).")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="A file ending in its format, or a folder with --format.")],
+    file_format: Annotated[str | None, typer.Option("--format", help="mha, nii.gz, nrrd, seg.nrrd or dicom-seg.")] = None,
+    dicom: Annotated[Path | None, typer.Option(metavar="DIR", help="Original DICOM series: needed for dicom-seg, and the grid of one.")] = None,
+    series: Annotated[str | None, typer.Option(help="The series of DIR meant: number, UID or part of the description.")] = None,
+    levels: Annotated[Path | None, typer.Option(metavar="JSON", help="Sidecar that names the levels; INPUT's own if not given.")] = None,
+    lumbar: Annotated[int | None, typer.Option(min=4, max=6, help="Number of lumbar vertebrae: the lowest is L4, L5 or L6.")] = None,
+    confirmed: Annotated[bool, typer.Option("--confirmed", help="A person has confirmed the levels: names and codes say so.")] = False,
+    skip_unknown: Annotated[bool, typer.Option("--skip-unknown", help="Leave out segments whose names tell no structure.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+) -> None:
+    """Convert a segmentation between .mha, .nii.gz, .nrrd, 3D Slicer's .seg.nrrd and DICOM SEG; values and grid stay exact."""
+    from SpiderSegLib.cli import convert as command
+    from SpiderSegLib.cli.console import set_up_logging
+
+    set_up_logging()
+    options = command.ConvertOptions(file_format, dicom, series, levels, lumbar, confirmed, skip_unknown, overwrite)
+    raise typer.Exit(command.convert(source, out, options))
+
+
+@app.command("check-joint")
+def check_joint(
+    inputs: Annotated[list[Path], typer.Argument(metavar="SERIES...", help="Series of one patient; the others are compared with the first.")],
+    frames: Annotated[
+        list[str] | None,
+        typer.Option("--frame-of-reference", metavar="UID", help="DICOM frame of reference of each series; from DICOM headers if not given."),
+    ] = None,
+    levels: Annotated[Path | None, typer.Option(metavar="LABELMAP", help="Where the spine is, on any grid; the body counts if not given.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write verdict and measurements to this file.")] = None,
+    progress: Annotated[str, typer.Option(help="bar, json (one object a line) or none.")] = "bar",
+) -> None:
+    """Check whether series of a patient lie on each other, so that one segmentation serves them all."""
+    from SpiderSegLib.cli import check_joint as command
+    from SpiderSegLib.cli.console import ProgressStyle, set_up_logging
+
+    set_up_logging()
+    if progress not in [style.value for style in ProgressStyle]:
+        raise typer.BadParameter(f"expected bar, json or none, found {progress!r}", param_hint="--progress")
+    raise typer.Exit(command.run(inputs, frames or [], levels, json_path, ProgressStyle(progress)))
 
 
 @app.command()
@@ -251,6 +311,7 @@ def run(arguments: list[str] | None = None) -> int:
 def main() -> None:
     """Entry point of the `spiderseg` script."""
     signal.signal(signal.SIGTERM, _interrupt)
+    end_with_parent()
     sys.exit(run())
 
 

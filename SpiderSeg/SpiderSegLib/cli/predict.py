@@ -17,14 +17,25 @@ from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.cli.console import STARTING, Progress, ProgressStyle, make_progress
 from SpiderSegLib.cli.inputs import FoundSeries, SeriesInput, find_series
 from SpiderSegLib.errors import Cancelled, InputError, OutputError, SpiderSegError
-from SpiderSegLib.io import OUTPUT_FORMATS, image_stem, image_suffix
 from SpiderSegLib.outputs import OutputPaths
 from SpiderSegLib.ranks import Rank
+from SpiderSegLib.segmentation_files import (
+    DICOM,
+    SEGMENTATION_FORMATS,
+    DicomSource,
+    check_highdicom,
+    find_source,
+    format_of,
+    image_format_beside,
+    stem_of,
+    suffix_of,
+)
 from SpiderSegLib.stages import Stage, StageClock
 
 if TYPE_CHECKING:
     from SpiderSegLib.inference import Predictor
     from SpiderSegLib.pipeline import Segmentation
+    from SpiderSegLib.volume import Volume
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +47,10 @@ Job = tuple[SeriesInput, OutputPaths]
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """The options of `spiderseg predict`; file_format None means: as OUT's suffix says, else mha."""
+    """The options of `spiderseg predict`; file_format None means: as OUT's suffix says, else mha.
+
+    dicom is the folder of the original series, for DICOM SEG of inputs that are no DICOM themselves.
+    """
 
     device: str = "auto"
     weights: str | None = None
@@ -47,13 +61,15 @@ class PredictOptions:
     progress: ProgressStyle = ProgressStyle.BAR
     mirror: bool = False
     overwrite: bool = False
+    dicom: Path | None = None
 
 
 def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
     """Segments every series of `inputs`; returns 0, or 1 when any failed. Of several processes (torchrun) each takes its share.
 
     Raises typer.BadParameter (usage, before anything runs) for two inputs of one name, an output that is an input, a format that
-    contradicts OUT's suffix, or --series without a DICOM study; OutputError when the single output exists or OUT can't be made.
+    contradicts OUT's suffix, --series without a DICOM study, or DICOM SEG without the original series; OutputError when the single output
+    exists or OUT can't be made.
     """
     rank = Rank.from_environment()
     with closing(make_progress(options.progress, "starting")) as starting:
@@ -61,14 +77,15 @@ def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
         found = find_series(list(inputs), list(options.series))
         _refuse_useless_selection(found, options)
         jobs = plan_outputs(found.series, out, options)
+        _refuse_missing_dicom(jobs, options)
         for name, reason in found.left_out:
             logger.info("left out: %s: %s", name, reason)
         is_batch = len(jobs) > 1
         # Shared out before looking at what exists: another process may be writing it now.
         jobs = list(rank.share_of(jobs))
-        waiting, skipped = _without_existing(jobs, options.overwrite, is_batch)
+        waiting, skipped = without_existing(jobs, options.overwrite, is_batch)
         for _, paths in waiting:
-            _check_folder(paths.labelmap.parent)
+            check_folder(paths.labelmap.parent)
         failed = [series for series, _ in waiting if series.error is not None]
         for series in failed:
             _log_failure(series, series.error)
@@ -97,7 +114,7 @@ def _segment_all(jobs: Sequence[Job], predictor: Predictor, options: PredictOpti
     for number, (series, paths) in enumerate(jobs):
         try:
             with closing(make_progress(options.progress, series.stem, number, len(jobs))) as progress:
-                result = segment_series(series, paths, predictor, progress, import_seconds if number == 0 else 0.0)
+                result = segment_series(series, paths, predictor, progress, import_seconds if number == 0 else 0.0, options)
         except Cancelled:
             raise
         except SpiderSegError as error:
@@ -121,51 +138,68 @@ def load_predictor(options: PredictOptions, rank: Rank | None = None) -> Predict
     return Predictor(load_weights(options.weights), device, InferenceConfig(mirror=options.mirror))
 
 
-def segment_series(series: SeriesInput, paths: OutputPaths, predictor: Predictor, progress: Progress, import_seconds: float = 0.0) -> Segmentation:
+def segment_series(
+    series: SeriesInput,
+    paths: OutputPaths,
+    predictor: Predictor,
+    progress: Progress,
+    import_seconds: float = 0.0,
+    options: PredictOptions | None = None,
+) -> Segmentation:
     """Reads, segments and writes one series. Raises SpiderSegError; then nothing of it was written."""
     from SpiderSegLib.pipeline import segment
     from SpiderSegLib.results import write_outputs
 
+    options = options or PredictOptions()
     clock = StageClock(lambda stage, share: progress.report(stage.value, share))
     if import_seconds:
         clock.seconds[Stage.IMPORT.value] = import_seconds
     try:
         with clock.stage(Stage.READ):
             volume = series.read()
+            source = _dicom_source(series, volume, options) if format_of(paths.labelmap) == DICOM else None
         result = segment(volume, predictor, clock)
         with clock.stage(Stage.WRITE):
             make_folder(paths.labelmap.parent)
-            write_outputs(result, paths, like=series.path if series.dicom is None else None)
+            write_outputs(result, paths, like=series.path if series.dicom is None else None, source=source)
     except MemoryError as error:
         raise InputError(f"{series.title}: not enough memory for a series of this size; close other programs") from error
     return result
 
 
+def _dicom_source(series: SeriesInput, volume: Volume, options: PredictOptions) -> DicomSource:
+    """The series a DICOM SEG refers to: the input's own, else the one in --dicom with the same voxels. Raises InputError."""
+    if series.dicom is not None:
+        return DicomSource.of(series.dicom)
+    if options.dicom is None:
+        raise InputError(f"{series.title}: DICOM SEG refers to the original DICOM series: give its folder with --dicom DIR")
+    return find_source(options.dicom, volume.geometry, series.title, options.series[0] if options.series else None)
+
+
 def plan_outputs(series: Sequence[SeriesInput], out: Path, options: PredictOptions) -> list[Job]:
     """Where each series' files go. Raises typer.BadParameter as `predict`."""
-    suffix = "" if out.is_dir() else image_suffix(out)
-    if len(series) == 1 and suffix:
-        file_format = suffix.lstrip(".")
-        if suffix == ".mhd":
+    file_format = "" if out.is_dir() else format_of(out)
+    if len(series) == 1 and file_format:
+        if file_format == "mhd":
             raise typer.BadParameter(f"{out}: .mhd would be two files; use .mha")
         if options.file_format is not None and options.file_format != file_format:
             raise typer.BadParameter(f"--format {options.file_format} contradicts the output {out.name}")
         targets = [out]
     else:
         file_format = options.file_format or DEFAULT_FORMAT
-        targets = [out / f"{one.stem}.{file_format}" for one in series]
+        targets = [out / f"{one.stem}{suffix_of(file_format)}" for one in series]
     jobs = [(one, _output_paths(target, file_format, options)) for one, target in zip(series, targets, strict=True)]
     _refuse_collisions(jobs)
     return jobs
 
 
 def _output_paths(labelmap: Path, file_format: str, options: PredictOptions) -> OutputPaths:
-    stem = image_stem(labelmap)
+    stem = stem_of(labelmap)
     return OutputPaths(
         labelmap,
         labelmap.with_name(f"{stem}.json"),
         labelmap.with_name(f"{stem}_overlay.png") if options.overlay else None,
-        labelmap.with_name(f"{stem}_probabilities.{file_format}") if options.probabilities else None,
+        labelmap.with_name(f"{stem}_probabilities.{image_format_beside(file_format)}") if options.probabilities else None,
     )
 
 
@@ -180,21 +214,34 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
             writers[path] = series
     for path in writers:
         for series, _ in jobs:
-            if _is_same_file(path, series.path):
+            if is_same_file(path, series.path):
                 raise typer.BadParameter(f"the output {path} is an input; choose another output")
 
 
-def _is_same_file(output: Path, source: Path) -> bool:
+def is_same_file(output: Path, source: Path) -> bool:
     """Whether both are one file, also through links and on file systems that don't tell a from A."""
     return output.resolve() == source.resolve() or (output.exists() and source.exists() and output.samefile(source))
 
 
 def _refuse_useless_selection(found: FoundSeries, options: PredictOptions) -> None:
-    if options.series and all(series.dicom is None and series.error is None for series in found.series):
+    if options.series and options.dicom is None and all(series.dicom is None and series.error is None for series in found.series):
         raise typer.BadParameter("--series selects in a DICOM folder, and no INPUT is one")
 
 
-def _without_existing(jobs: list[Job], overwrite: bool, is_batch: bool) -> tuple[list[Job], int]:
+def _refuse_missing_dicom(jobs: Sequence[Job], options: PredictOptions) -> None:
+    """Raises typer.BadParameter when a DICOM SEG has no series to refer to, MissingPackageError when it can't be written here."""
+    if all(format_of(paths.labelmap) != DICOM for _, paths in jobs):
+        if options.dicom is not None:
+            raise typer.BadParameter("--dicom names the series a DICOM SEG refers to; give --format dicom-seg too")
+        return
+    check_highdicom()
+    if options.dicom is None:
+        for series, _ in jobs:
+            if series.dicom is None and series.error is None:
+                raise typer.BadParameter(f"DICOM SEG refers to the original DICOM series: give that of {series.title} with --dicom DIR")
+
+
+def without_existing(jobs: list[Job], overwrite: bool, is_batch: bool) -> tuple[list[Job], int]:
     """The jobs of which no output exists, and how many others there are. Raises OutputError when it is no batch but one series."""
     existing = [[] if overwrite else [path for path in paths.all if path.exists()] for _, paths in jobs]
     if not is_batch and jobs and existing[0]:
@@ -203,7 +250,7 @@ def _without_existing(jobs: list[Job], overwrite: bool, is_batch: bool) -> tuple
     return waiting, len(jobs) - len(waiting)
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
     """Raises OutputError when a folder is none, or can't be made, before time is spent on what would go there."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir():
@@ -233,6 +280,6 @@ def _summarize(found: FoundSeries, done: int, skipped: int, failed: Sequence[Ser
 
 def check_format(file_format: str | None) -> str | None:
     """The format if it can be written. Raises typer.BadParameter."""
-    if file_format is not None and file_format not in OUTPUT_FORMATS:
-        raise typer.BadParameter(f"expected the format {', '.join(OUTPUT_FORMATS)}, found {file_format!r}")
+    if file_format is not None and file_format not in SEGMENTATION_FORMATS:
+        raise typer.BadParameter(f"expected the format {', '.join(SEGMENTATION_FORMATS)}, found {file_format!r}")
     return file_format

@@ -13,7 +13,8 @@ from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, BootstrapConfig
 from SpiderSegLib.evaluation.scoring import Scores
 from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
 from SpiderSegLib.evaluation.summary import by_sequence
-from SpiderSegLib.labels import DISC_OFFSET, Structure, label_name, level_of, structure_of
+from SpiderSegLib.labels import DISC_OFFSET, Structure, level_of, structure_of
+from SpiderSegLib.level_names import anatomical_name
 from SpiderSegLib.metrics import InstancePair
 from SpiderSegLib.series_names import patient_of
 
@@ -48,7 +49,7 @@ class LevelScore:
 
 def level_title(level: int) -> str:
     """What reports call a level: its value and the assumed name, '1 (L5)', '201 (L5/S1)'."""
-    return f"{level} ({label_name(level)})"
+    return f"{level} ({anatomical_name(level)})"
 
 
 def score_levels(scores: Scores) -> tuple[LevelScore, ...]:

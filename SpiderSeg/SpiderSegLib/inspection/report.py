@@ -13,7 +13,7 @@ from typing import Any
 from SpiderSegLib.inspection.cohort import Inspection
 from SpiderSegLib.inspection.findings import ADVICE, Finding, FindingKind, Severity
 from SpiderSegLib.inspection.series import SeriesStatistics
-from SpiderSegLib.labels import FOREGROUND, Structure, label_name
+from SpiderSegLib.labels import FOREGROUND, Structure, label_table
 from SpiderSegLib.preprocessing import reorientation_to
 from SpiderSegLib.volume import Geometry
 
@@ -187,7 +187,7 @@ def _level_table(series: Sequence[SeriesStatistics]) -> str:
     lines = [f"{'label':>6}  {'name':<16}{'in series':>10}{'voxels, all series':>20}"]
     for value in sorted(counts):
         known = all(value not in one.unknown for one in labels)
-        name = label_name(value) if known else "unknown value"
+        name = label_table()[value].name if known else "unknown value"
         lines.append(f"{value:>6}  {name:<16}{counts[value]:>10}{sum(one.upward_voxels.get(value, 0) for one in labels):>20}")
     return "\n".join(lines)
 

@@ -13,7 +13,8 @@ from SpiderSegLib.evaluation.levels import LEVEL_SCORE_NAMES, summarize_levels
 from SpiderSegLib.evaluation.ranking import Ranking
 from SpiderSegLib.evaluation.scoring import SCORE_NAMES
 from SpiderSegLib.evaluation.series import Evaluation
-from SpiderSegLib.labels import label_name, structure_of
+from SpiderSegLib.labels import structure_of
+from SpiderSegLib.level_names import anatomical_name
 
 _ESTIMATE_COLUMNS = ("mean", "std", "n", "n_patients", "low", "high")
 
@@ -37,7 +38,7 @@ def levels_csv_text(evaluation: Evaluation, bootstrap: BootstrapConfig = DEFAULT
             "group": group,
             "structure": structure_of(level).name.lower(),
             "level": level,
-            "assumed_name": label_name(level),
+            "assumed_name": anatomical_name(level),
             "score": name,
             **_estimate_cells(scores[name]),
         }

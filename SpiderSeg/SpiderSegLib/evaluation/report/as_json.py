@@ -14,7 +14,7 @@ from SpiderSegLib.evaluation.official import official_metrics_object
 from SpiderSegLib.evaluation.ranking import Ranking
 from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
 from SpiderSegLib.evaluation.summary import summarize_scores
-from SpiderSegLib.labels import label_name
+from SpiderSegLib.level_names import anatomical_name
 from SpiderSegLib.series_names import patient_of
 
 SCHEMA_VERSION = 2
@@ -37,7 +37,7 @@ def to_json_object(evaluation: Evaluation, bootstrap: BootstrapConfig = DEFAULT_
         "unscored_predictions": [str(path) for path in evaluation.unscored_predictions],
         "summary": {group: _estimates(scores) for group, scores in summarize_scores(evaluation, bootstrap).items()},
         "levels": {
-            group: [{"level": level, "assumed_name": label_name(level), **_estimates(scores)} for level, scores in levels.items()]
+            group: [{"level": level, "assumed_name": anatomical_name(level), **_estimates(scores)} for level, scores in levels.items()]
             for group, levels in summarize_levels(evaluation, bootstrap).items()
         },
         "official_aggregates": official_metrics_object(evaluation),

@@ -18,7 +18,8 @@ from SpiderSegLib.evaluation.report.plots import DOTS_PER_INCH
 from SpiderSegLib.evaluation.scoring import MAIN_SCORES
 from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
 from SpiderSegLib.io import image_stem, read_labelmap, read_volume
-from SpiderSegLib.labels import DISC_OFFSET, PARTIAL_OFFSET, SPINAL_CANAL, Structure, label_name, label_table, to_classes
+from SpiderSegLib.labels import DISC_OFFSET, SPINAL_CANAL, Structure, label_table, level_of, to_classes
+from SpiderSegLib.level_names import vertebra_name
 from SpiderSegLib.preprocessing import Reorientation, reorientation_to
 from SpiderSegLib.volume import Geometry
 
@@ -216,7 +217,7 @@ def _write_name(axes: Any, mask: NDArray[np.bool_], value: int) -> None:
     voxels = np.argwhere(mask)
     # The front half of a vertebra is its body; a name on the mean would fall into the canal.
     j, i = voxels[voxels[:, 1] <= np.median(voxels[:, 1])].mean(axis=0)
-    name = label_name(value % PARTIAL_OFFSET)
+    name = vertebra_name(level_of(value))
     look = {"facecolor": "black", "alpha": 0.45, "pad": 0.8, "lw": 0}
     axes.text(i, j, name, color="white", fontsize=8, ha="center", va="center", bbox=look, clip_on=True)
 
