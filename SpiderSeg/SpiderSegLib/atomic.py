@@ -19,6 +19,9 @@ TEMPORARY_PREFIX = ".spiderseg-"
 #: Image writers choose the format by the suffix, so a temporary file keeps it, '.nii.gz' as one.
 _DOUBLE_SUFFIX = ".nii.gz"
 
+#: Temporary files that are being written.
+_unfinished: set[Path] = set()
+
 
 def make_folder(folder: Path) -> None:
     """Makes a folder and those above it; one that is there stays. Raises OutputError naming it and the reason."""
@@ -36,6 +39,7 @@ def write_together(files: Mapping[Path, FileWriter]) -> None:
     file and the reason.
     """
     temporaries = {path: _temporary_beside(path) for path in files}
+    _unfinished.update(temporaries.values())
     try:
         for path, write in files.items():
             _write_flushed(path, temporaries[path], write)
@@ -44,6 +48,14 @@ def write_together(files: Mapping[Path, FileWriter]) -> None:
         for temporary in temporaries.values():
             with contextlib.suppress(OSError):
                 temporary.unlink()
+        _unfinished.difference_update(temporaries.values())
+
+
+def remove_unfinished() -> None:
+    """Removes the temporary files of writers that are still at work, before the process ends without the usual way out."""
+    for temporary in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _temporary_beside(path: Path) -> Path:
