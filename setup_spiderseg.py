@@ -4,7 +4,8 @@
     python setup_spiderseg.py test [arguments of pytest]
 
 Makes a virtual environment (.venv beside this file, or --venv DIR), installs torch, then the package, then runs the demo or the
-tests. A second run finds everything in place; an interrupted one is repaired. The syntax stays that of Python 3.6 (no
+tests. The tests get a second environment inside the first one: the MRML classes of the 3D Slicer that users have, and all else from
+the first. A second run finds everything in place; an interrupted one is repaired. The syntax stays that of Python 3.6 (no
 `X | None`), so that an old Python prints what is missing instead of a SyntaxError.
 """
 
@@ -12,6 +13,7 @@ import argparse
 import hashlib
 import importlib.util
 import json
+import locale
 import os
 import platform
 import re
@@ -29,6 +31,9 @@ from urllib.error import HTTPError, URLError
 ROOT = Path(__file__).resolve().parent
 PYPROJECT = ROOT / "pyproject.toml"
 CONSTRAINTS = ROOT / "Testing" / "constraints.txt"
+SLICER_CONSTRAINTS = ROOT / "Testing" / "constraints-slicer.txt"
+LIBRARY_FOLDER = ROOT / "SpiderSeg"
+HARNESS_FOLDER = ROOT / "Testing" / "harness"
 
 MINIMUM_PYTHON = (3, 10)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -43,6 +48,17 @@ IMPATIENT = ("--retries", "1", "--timeout", "5")
 
 STATE_FILE = "spiderseg_setup.json"
 LOG_FILE = "spiderseg_setup.log"
+
+#: Folder of the tests' second environment within the first; the file in it that leads to the packages of the first.
+SLICER_VENV = "slicer"
+LINK_FILE = "spiderseg.pth"
+
+#: Tests that the second environment runs; those marked harness run there only.
+SLICER_MARKERS = "mrml or harness"
+STRICT_VARIABLE = "SPIDERSEG_TEST_STRICT"
+
+#: pytest's exit code when no test was selected.
+NOTHING_SELECTED = 5
 
 NETWORK_SIGNS = ("connection", "timed out", "timeout", "name resolution", "getaddrinfo", "max retries exceeded", "proxyerror", "unreachable")
 
@@ -66,7 +82,7 @@ class State(NamedTuple):
     """What this script knows of an environment it made; only such environments are ever deleted.
 
     `finished` is False from the first change to the end of the last one, so a killed run is seen. `build` is "cpu" or "default".
-    `installed` maps "demo" and "test" to the key of what was installed for it.
+    `installed` maps "demo", "test" and, in the tests' second environment, "slicer" to the key of what was installed for it.
     """
 
     place: str
@@ -166,7 +182,15 @@ def package_arguments(goal: str) -> List[str]:
 
 def key_of(goal: str, python_version: str, pyproject: bytes, constraints: bytes) -> str:
     """Changes whenever what has to be installed for the goal may have changed."""
-    parts = [goal.encode(), python_version.encode(), pyproject] + ([constraints] if goal == "test" else [])
+    return _digest(goal.encode(), python_version.encode(), pyproject, *([constraints] if goal == "test" else []))
+
+
+def slicer_key(python_version: str, slicer_constraints: bytes) -> str:
+    """Changes whenever what has to be installed into the tests' second environment may have changed."""
+    return _digest(b"slicer", python_version.encode(), slicer_constraints)
+
+
+def _digest(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
@@ -185,6 +209,15 @@ def python_version_in(venv: Path) -> Optional[str]:
     except OSError:
         return None
     return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def site_packages_of(venv: Path) -> Path:
+    """Folder of an environment's packages. Raises SetupError when its Python does not start."""
+    command = [str(venv_program(venv, "python")), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment())
+    if done.returncode != 0:
+        raise SetupError("the Python in {} does not start: {}".format(venv, " ".join(done.stdout.split())))
+    return Path(done.stdout.strip())
 
 
 def clean_environment() -> Dict[str, str]:
@@ -242,8 +275,8 @@ def check_ownership(venv: Path) -> None:
         raise SetupError(f"{venv} exists and was not made by this script: delete it, or choose another folder with --venv DIR")
 
 
-def make_venv(venv: Path, build: str) -> State:
-    """A fresh virtual environment at venv, whatever was there, and its state."""
+def make_venv(venv: Path, build: str, python: Optional[Path] = None) -> State:
+    """A fresh virtual environment at venv, whatever was there, and its state. Made by `python`, else by the Python of this script."""
     say(f"Making a virtual environment in {venv} ...")
     if venv.is_dir():
         shutil.rmtree(str(venv))
@@ -252,8 +285,8 @@ def make_venv(venv: Path, build: str) -> State:
     # First of all, so that the folder is known as ours when the next step is interrupted.
     write_state(venv, state._replace(finished=False))
     # Not sys.executable: that may be the Python of the very environment that was just removed.
-    python = getattr(sys, "_base_executable", sys.executable)
-    done = subprocess.run([python, "-m", "venv", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment())
+    maker = str(python or getattr(sys, "_base_executable", sys.executable))
+    done = subprocess.run([maker, "-m", "venv", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment())
     if done.returncode != 0:
         raise SetupError("making the virtual environment failed: {}".format(" ".join(done.stdout.split()) or "no reason given"))
     return state
@@ -331,10 +364,17 @@ def install_torch(attempts: Sequence[Attempt], install: Callable[[List[str]], Tu
     raise SetupError(explain(output, log))
 
 
+def patience_with(venv: Path) -> List[str]:
+    """pip's arguments for an index that does not answer; none where it does."""
+    return [] if answers_in_time(configured_index(venv)) else list(IMPATIENT)
+
+
 def install_everything(goal: str, venv: Path, build: str) -> None:
     """torch, then the package with what it needs. Raises SetupError."""
+    if build == "default" and platform.system() == "Windows":
+        say("Note: on Windows PyPI's torch computes on the CPU; for the GPU install torch into the environment as https://pytorch.org says.")
     log = venv / LOG_FILE
-    patience = [] if answers_in_time(configured_index(venv)) else list(IMPATIENT)
+    patience = patience_with(venv)
     torch_range = torch_requirement(PYPROJECT.read_text(encoding="utf-8"))
     torch_pin = torch_requirement(CONSTRAINTS.read_text(encoding="utf-8"))
     attempts = torch_attempts(goal, build, torch_range, torch_pin, lambda: answers_in_time(TORCH_CPU_INDEX))
@@ -345,30 +385,78 @@ def install_everything(goal: str, venv: Path, build: str) -> None:
         raise SetupError(explain(output, log))
 
 
-def set_up(goal: str, venv: Path) -> None:
-    """Brings the environment to what the goal needs; does nothing when it is there already. Raises SetupError."""
-    check_ownership(venv)
-    build = torch_build(platform.system(), has_nvidia_driver())
-    state = usable_state(venv, build) or make_venv(venv, build)
-    version = str(python_version_in(venv))
-    keys = {name: key_of(name, version, PYPROJECT.read_bytes(), CONSTRAINTS.read_bytes()) for name in ("demo", "test")}
+def install_slicer(venv: Path, slicer_venv: Path) -> None:
+    """slicer-core with its VTK into the second environment, then the way to the packages of the first. Raises SetupError."""
+    say("Installing slicer-core, the MRML classes of 3D Slicer, as users have it ...")
+    link = site_packages_of(slicer_venv) / LINK_FILE
+    # Without the link pip sees only what is in the second environment itself; with it, it would take the first one's VTK for installed.
+    if link.exists():
+        link.unlink()
+    succeeded, output = pip_install(slicer_venv, [*patience_with(slicer_venv), "--no-deps", "--requirement", str(SLICER_CONSTRAINTS)])
+    if not succeeded:
+        raise SetupError(explain(output, slicer_venv / LOG_FILE))
+    # An editable install is such a file itself, and Python does not follow one that it finds through another: hence the library's folder.
+    # It reads them in the encoding of the system's language.
+    link.write_text(f"{site_packages_of(venv)}\n{LIBRARY_FOLDER}\n", encoding=locale.getpreferredencoding(False))
+
+
+def complete(venv: Path, state: State, goal: str, keys: Dict[str, str], install: Callable[[], None]) -> None:
+    """Runs `install` unless the goal's key says that all is there, and records `keys` afterwards. Raises SetupError."""
     if state.installed.get(goal) == keys[goal]:
         say(f"Everything is installed in {venv}")
         return
-    if build == "default" and platform.system() == "Windows":
-        say("Note: on Windows PyPI's torch computes on the CPU; for the GPU install torch into the environment as https://pytorch.org says.")
     write_state(venv, state._replace(finished=False))
     try:
-        install_everything(goal, venv, build)
+        install()
     except SetupError:
         # pip ended in order and left nothing half installed: the next run may go on from here.
         write_state(venv, state._replace(installed={}))
         raise
+    write_state(venv, state._replace(installed=dict(state.installed, **keys)))
+
+
+def set_up(goal: str, venv: Path) -> None:
+    """Brings the environment, for the tests both, to what the goal needs; does nothing when it is there already. Raises SetupError."""
+    check_ownership(venv)
+    build = torch_build(platform.system(), has_nvidia_driver())
+    state = usable_state(venv, build) or make_venv(venv, build)
+    version = str(python_version_in(venv))
     # What the tests need includes what the demo needs.
-    write_state(venv, state._replace(installed=dict(state.installed, **{"demo": keys["demo"], goal: keys[goal]})))
+    keys = {name: key_of(name, version, PYPROJECT.read_bytes(), CONSTRAINTS.read_bytes()) for name in {"demo", goal}}
+    complete(venv, state, goal, keys, lambda: install_everything(goal, venv, build))
+    if goal == "test":
+        set_up_slicer(venv, build, version)
+
+
+def set_up_slicer(venv: Path, build: str, version: str) -> None:
+    """Brings the tests' second environment to what it needs, where slicer-core exists at all. Raises SetupError."""
+    slicer_venv = venv / SLICER_VENV
+    if not has_slicer_core(venv):
+        say(f"Note: slicer-core has no build for Python {version} on this machine, so the tests that need 3D Slicer's classes are left out.")
+        return
+    # By the Python of the first environment, whatever Python runs this script: they share compiled packages.
+    state = usable_state(slicer_venv, build) or make_venv(slicer_venv, build, venv_program(venv, "python"))
+    key = slicer_key(version, SLICER_CONSTRAINTS.read_bytes())
+    complete(slicer_venv, state, "slicer", {"slicer": key}, lambda: install_slicer(venv, slicer_venv))
+
+
+def has_slicer_core(venv: Path) -> bool:
+    """Whether slicer-core is in an environment: pyproject.toml asks for it wherever there is a build."""
+    return any(site_packages_of(venv).glob("slicer_core-*.dist-info"))
 
 
 # The two goals
+
+
+class Run(NamedTuple):
+    """A program of an environment with its arguments; the title is what people call it."""
+
+    title: str
+    program: List[str]
+    arguments: List[str]
+
+    def __str__(self) -> str:
+        return " ".join([self.title, *self.arguments])
 
 
 def run_demo(venv: Path, arguments: Sequence[str]) -> int:
@@ -377,21 +465,95 @@ def run_demo(venv: Path, arguments: Sequence[str]) -> int:
     return subprocess.call([str(venv_program(venv, "spiderseg")), "demo", *arguments], env=clean_environment())
 
 
-def pytest_arguments(arguments: Sequence[str]) -> List[str]:
-    """All of Testing, unless the arguments name files or folders themselves."""
-    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-"))
-    return [*arguments] if named else ["Testing", *arguments]
+def named_path(argument: str) -> Optional[Path]:
+    """File or folder of the checkout that an argument of pytest names, or None."""
+    path = ROOT / argument.split("::")[0]
+    return None if argument.startswith("-") or not path.exists() else path
+
+
+def is_of_harness(argument: str) -> bool:
+    """Whether an argument of pytest names the harness or something in it."""
+    path = named_path(argument)
+    return path is not None and HARNESS_FOLDER in (path, *path.parents)
+
+
+def with_markers(arguments: Sequence[str], markers: str) -> List[str]:
+    """pytest's arguments, all of Testing unless they name files or folders, for those of the tests that `markers` selects."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-m", dest="markers")
+    options, rest = parser.parse_known_args(list(arguments))
+    expression = f"({options.markers}) and ({markers})" if options.markers else markers
+    return [*([] if any(map(named_path, rest)) else ["Testing"]), *rest, "-m", expression]
+
+
+def pytest_runs(venv: Path, arguments: Sequence[str]) -> List[Run]:
+    """pytest in each environment that may have tests for what the arguments name."""
+    runs = []
+    elsewhere = [argument for argument in arguments if not is_of_harness(argument)]
+    if any(map(named_path, elsewhere)) or not any(map(named_path, arguments)):
+        # Where the harness can't run, its files can't be imported either.
+        ignored = f"--ignore={HARNESS_FOLDER.relative_to(ROOT).as_posix()}"
+        runs.append(Run("pytest", [str(venv_program(venv, "pytest"))], [*with_markers(elsewhere, "not harness"), ignored]))
+    slicer_venv = venv / SLICER_VENV
+    if slicer_venv.is_dir():
+        program = [str(venv_program(slicer_venv, "python")), "-m", "pytest"]
+        runs.append(Run("pytest with Slicer's current classes", program, with_markers(arguments, SLICER_MARKERS)))
+    return runs
+
+
+def run_pytest(command: Sequence[str]) -> Tuple[int, str]:
+    """Runs pytest, passing on what it prints as it comes. Returns its exit code and its closing line, without ornament."""
+    environment = clean_environment()
+    options: List[str] = []
+    if sys.stdout.isatty():
+        environment["COLUMNS"] = str(shutil.get_terminal_size().columns)
+        options = ["--color=yes"]
+    printed = b""
+
+    def relay() -> None:
+        nonlocal printed
+        for chunk in iter(lambda: process.stdout.read1(4096), b""):
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+            printed = (printed + chunk)[-4096:]
+
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, env=environment, cwd=str(ROOT)) as process:
+        try:
+            relay()
+        except KeyboardInterrupt:
+            # It was interrupted too and says how far it came.
+            relay()
+            raise
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", printed.decode(errors="replace")).strip().splitlines()
+    return process.returncode, lines[-1].strip("= ") if lines else ""
 
 
 def run_tests(venv: Path, arguments: Sequence[str]) -> int:
-    """Runs ruff, mypy and pytest, each whatever became of the others. Returns 1 when one of them found fault."""
-    commands = (["ruff", "check", "."], ["mypy"], ["pytest", *pytest_arguments(arguments)])
-    failed = []
-    for command in commands:
-        say("Running: {}".format(" ".join(command)))
-        if subprocess.call([str(venv_program(venv, command[0])), *command[1:]], env=clean_environment(), cwd=str(ROOT)) != 0:
-            failed.append(command[0])
-    say("Failed: {}".format(", ".join(failed)) if failed else "All passed: ruff, mypy, pytest")
+    """Runs ruff, mypy and pytest in both environments, each whatever became of the others. Returns 1 when one of them found fault.
+
+    It is a fault when no run had a test to select, and under SPIDERSEG_TEST_STRICT=1 when there is no second environment.
+    """
+    checks = [Run(name, [str(venv_program(venv, name))], options) for name, options in (("ruff", ["check", "."]), ("mypy", []))]
+    exit_codes = {}
+    for check in checks:
+        say(f"Running: {check}")
+        exit_codes[check.title] = subprocess.call([*check.program, *check.arguments], env=clean_environment(), cwd=str(ROOT))
+    closing_lines = []
+    selected = False
+    for run in pytest_runs(venv, arguments):
+        say(f"Running: {run}")
+        exit_code, line = run_pytest([*run.program, *run.arguments])
+        selected = selected or exit_code != NOTHING_SELECTED
+        exit_codes[run.title] = 0 if exit_code == NOTHING_SELECTED else exit_code
+        closing_lines.append(f"{run.title}: {line}")
+    failed = [title for title, exit_code in exit_codes.items() if exit_code != 0]
+    if not selected:
+        failed.append("pytest selected no test")
+    if os.environ.get(STRICT_VARIABLE) == "1" and not (venv / SLICER_VENV).is_dir():
+        failed.append("slicer-core is missing")
+    say("Failed: {}".format(", ".join(failed)) if failed else "All passed: {}".format(", ".join(exit_codes)))
+    for line in closing_lines:
+        say(line)
     return 1 if failed else 0
 
 

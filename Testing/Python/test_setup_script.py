@@ -1,10 +1,13 @@
-"""The set-up script's decisions, without a network and without installing anything."""
+"""The set-up script's decisions, without a network and without installing anything but wheels made here."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import io
 import os
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
+from tiny_wheels import Environment, make_wheel
 
 SCRIPT = Path(__file__).resolve().parents[2] / "setup_spiderseg.py"
 
@@ -236,6 +241,11 @@ def test_the_key_changes_with_all_that_decides_what_is_installed(goal, version, 
     assert (setup.key_of(goal, version, pyproject, constraints) == setup.key_of("test", "3.11", b"a", b"b")) is same
 
 
+@pytest.mark.parametrize(("version", "constraints", "same"), [("3.11", b"a", True), ("3.12", b"a", False), ("3.11", b"b", False)])
+def test_the_second_environment_has_a_key_of_its_own(version, constraints, same):
+    assert (setup.slicer_key(version, constraints) == setup.slicer_key("3.11", b"a")) is same
+
+
 def test_the_demo_does_not_depend_on_the_constraints_of_the_tests():
     assert setup.key_of("demo", "3.11", b"a", b"b") == setup.key_of("demo", "3.11", b"a", b"B")
 
@@ -245,9 +255,12 @@ def machine(tmp_path, monkeypatch):
     """A machine whose virtual environments are folders with a state and whose installations are a list."""
     installed = []
 
-    def make_venv(venv, build):
-        installed.append("venv")
-        venv.mkdir(exist_ok=True)
+    def make_venv(venv, build, python=None):
+        assert (python is not None) == (venv.name == setup.SLICER_VENV)
+        installed.append("slicer" if venv.name == setup.SLICER_VENV else "venv")
+        if venv.is_dir():
+            shutil.rmtree(venv)
+        venv.mkdir()
         state = setup.State(str(venv), True, build, {})
         setup.write_state(venv, state._replace(finished=False))
         return state
@@ -257,6 +270,8 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "has_nvidia_driver", lambda: False)
     monkeypatch.setattr(setup.platform, "system", lambda: "Linux")
     monkeypatch.setattr(setup, "install_everything", lambda goal, venv, build: installed.append(f"{goal} {build}"))
+    monkeypatch.setattr(setup, "has_slicer_core", lambda venv: True)
+    monkeypatch.setattr(setup, "install_slicer", lambda venv, slicer_venv: installed.append(f"into {slicer_venv.name}"))
     return installed
 
 
@@ -269,7 +284,7 @@ def test_a_second_run_installs_nothing(machine, tmp_path):
 def test_what_the_tests_installed_serves_the_demo_but_not_the_other_way_round(machine, tmp_path):
     for goal in ("demo", "test", "demo", "test"):
         setup.set_up(goal, tmp_path / "venv")
-    assert machine == ["venv", "demo cpu", "test cpu"]
+    assert machine == ["venv", "demo cpu", "test cpu", "slicer", "into slicer"]
 
 
 def test_changed_requirements_are_installed_into_the_same_environment(machine, tmp_path, monkeypatch):
@@ -320,6 +335,58 @@ def test_a_moved_environment_is_made_anew(machine, tmp_path):
     assert machine == ["venv", "demo cpu", "venv", "demo cpu"]
 
 
+def test_the_demo_has_no_second_environment(machine, tmp_path):
+    setup.set_up("demo", tmp_path / "venv")
+    assert not (tmp_path / "venv" / setup.SLICER_VENV).exists()
+
+
+def test_an_interruption_in_the_second_environment_costs_only_that_one(machine, tmp_path, monkeypatch):
+    def interrupted(venv, slicer_venv):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setup, "install_slicer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            setup.set_up("test", tmp_path / "venv")
+    setup.set_up("test", tmp_path / "venv")
+    assert machine == ["venv", "test cpu", "slicer", "slicer", "into slicer"]
+
+
+def test_a_failure_in_the_second_environment_is_taken_up_again_there(machine, tmp_path, monkeypatch):
+    def failed(venv, slicer_venv):
+        raise setup.SetupError("no network")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setup, "install_slicer", failed)
+        with pytest.raises(setup.SetupError):
+            setup.set_up("test", tmp_path / "venv")
+    setup.set_up("test", tmp_path / "venv")
+    assert machine == ["venv", "test cpu", "slicer", "into slicer"]
+
+
+def test_another_slicer_core_is_installed_into_the_second_environment_alone(machine, tmp_path, monkeypatch):
+    setup.set_up("test", tmp_path / "venv")
+    changed = tmp_path / "constraints-slicer.txt"
+    changed.write_text("slicer-core==5.13.0")
+    monkeypatch.setattr(setup, "SLICER_CONSTRAINTS", changed)
+    setup.set_up("test", tmp_path / "venv")
+    assert machine == ["venv", "test cpu", "slicer", "into slicer", "into slicer"]
+
+
+def test_a_new_first_environment_takes_the_second_with_it(machine, tmp_path, monkeypatch):
+    for has_driver in (False, True):
+        monkeypatch.setattr(setup, "has_nvidia_driver", lambda has_driver=has_driver: has_driver)
+        setup.set_up("test", tmp_path / "venv")
+    assert machine == ["venv", "test cpu", "slicer", "into slicer", "venv", "test default", "slicer", "into slicer"]
+
+
+def test_a_machine_that_slicer_core_has_no_build_for_gets_one_environment_and_a_note(machine, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(setup, "has_slicer_core", lambda venv: False)
+    setup.set_up("test", tmp_path / "venv")
+    assert machine == ["venv", "test cpu"]
+    assert "slicer-core has no build for Python 3.11" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"place": "x"}'])
 def test_a_damaged_state_counts_as_an_interrupted_set_up(tmp_path, damage):
     (tmp_path / setup.STATE_FILE).write_text(damage)
@@ -354,6 +421,212 @@ def test_a_new_environment_replaces_all_that_was_there_and_is_unfinished_until_s
     assert setup.read_state(tmp_path / "venv").finished is False
 
 
+# The second environment, really made
+
+
+@pytest.fixture
+def wheels(tmp_path):
+    """Two versions of slicer-core with its VTK, which needs a package that only the first environment has."""
+    folder = tmp_path / "wheels"
+    for name, version, *needs in (("slicer-core", "5.11.0"), ("slicer-core", "5.12.0"), ("vtk", "9.6.0", "matplotlib"), ("common", "1.0")):
+        make_wheel(folder, name, version, *needs)
+    return folder
+
+
+@pytest.fixture
+def offline_pip(wheels, monkeypatch):
+    """setup.pip_install with pip of the tests' own environment, and the wheels for an index."""
+
+    def pip_install(venv, arguments):
+        settings = dict(setup.clean_environment(), PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels), PIP_CONFIG_FILE=os.devnull)
+        command = [sys.executable, "-m", "pip", "--python", str(setup.venv_program(venv, "python")), "install", *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings)
+        return done.returncode == 0, done.stdout
+
+    monkeypatch.setattr(setup, "pip_install", pip_install)
+    monkeypatch.setattr(setup, "patience_with", lambda venv: [])
+
+
+def test_the_second_environment_has_its_own_slicer_and_vtk_and_all_else_of_the_first(wheels, offline_pip, tmp_path, monkeypatch):
+    first = Environment(tmp_path / "first", wheels)
+    for name, version in (("slicer_core", "5.11.0"), ("vtk", "9.6.0"), ("common", "1.0")):
+        first.put(name, version)
+    second = Environment(tmp_path / "first" / setup.SLICER_VENV, wheels)
+    assert setup.has_slicer_core(first.folder)
+    constraints = tmp_path / "constraints-slicer.txt"
+    constraints.write_text("slicer-core==5.12.0\nvtk==9.6.0\n")
+    monkeypatch.setattr(setup, "SLICER_CONSTRAINTS", constraints)
+    # There already, as after an earlier set-up: the way to the first environment must not hide what is missing in the second.
+    (setup.site_packages_of(second.folder) / setup.LINK_FILE).write_text(str(setup.site_packages_of(first.folder)))
+    setup.install_slicer(first.folder, second.folder)
+    program = "import common, slicer_core, vtk, SpiderSegLib; print(*(m.__file__ for m in (common, slicer_core, vtk, SpiderSegLib)), sep='|')"
+    done = subprocess.run([second.python, "-c", program], capture_output=True, text=True, env=setup.clean_environment())
+    assert done.returncode == 0, done.stderr
+    files = [Path(name) for name in done.stdout.strip().split("|")]
+    mine, theirs = setup.site_packages_of(second.folder), setup.site_packages_of(first.folder)
+    assert [path.parents[1] for path in files] == [theirs, mine, mine, setup.LIBRARY_FOLDER]
+
+
+def test_a_failure_of_pip_in_the_second_environment_is_explained(wheels, offline_pip, tmp_path, monkeypatch):
+    first = Environment(tmp_path / "first", wheels).folder
+    second = Environment(tmp_path / "first" / setup.SLICER_VENV, wheels).folder
+    constraints = tmp_path / "constraints-slicer.txt"
+    constraints.write_text("slicer-core==5.99.0\n")
+    monkeypatch.setattr(setup, "SLICER_CONSTRAINTS", constraints)
+    with pytest.raises(setup.SetupError, match=re.escape("No matching distribution found for slicer-core==5.99.0")):
+        setup.install_slicer(first, second)
+    assert not (setup.site_packages_of(second) / setup.LINK_FILE).exists()
+
+
+def test_an_environment_without_slicer_core_says_so(wheels, tmp_path):
+    assert not setup.has_slicer_core(Environment(tmp_path / "first", wheels).folder)
+
+
+def test_slicer_core_is_pinned_in_both_environments_and_newer_in_the_second():
+    def pin(path):
+        found = re.search(r"^slicer-core==(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        return tuple(int(part) for part in found.group(1).split("."))
+
+    assert pin(setup.CONSTRAINTS) < (5, 12) <= pin(setup.SLICER_CONSTRAINTS)
+
+
+# The runs of the tests
+
+
+SECOND_RUN = "pytest with Slicer's current classes"
+needs_sh = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for the environments' programs are shell scripts")
+
+
+def program(venv, name, body):
+    """A program of an environment, as a shell script."""
+    path = venv / "bin" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def environments(tmp_path, monkeypatch):
+    """Two environments in which ruff, mypy and pytest pass without doing anything; the first one's folder."""
+    monkeypatch.delenv(setup.STRICT_VARIABLE, raising=False)
+    first = tmp_path / "venv"
+    for name in ("ruff", "mypy"):
+        program(first, name, "exit 0")
+    program(first, "pytest", 'echo "==== 12 passed in 3s ===="')
+    program(first / setup.SLICER_VENV, "python", 'echo "==== 4 passed in 2s ===="')
+    return first
+
+
+@pytest.fixture
+def checkout(environments, tmp_path, monkeypatch):
+    """A small checkout with one plain test, one marked mrml and one of the harness, and pytest really run in both environments.
+
+    The harness's file can only be imported where a variable says that this is the second environment.
+    """
+    root = tmp_path / "checkout"
+    for name, text in (
+        ("Testing/Python/test_plain.py", "def test_plain(): pass"),
+        ("Testing/Python/test_mrml.py", "import pytest\n@pytest.mark.mrml\ndef test_mrml(): pass"),
+        ("Testing/harness/test_panel.py", "import os, pytest\nos.environ['SECOND']\n@pytest.mark.harness\ndef test_panel(): pass"),
+        ("pytest.ini", "[pytest]\naddopts = --strict-markers -p no:cacheprovider\nmarkers =\n    mrml\n    harness\n"),
+    ):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    monkeypatch.setattr(setup, "ROOT", root)
+    monkeypatch.setattr(setup, "HARNESS_FOLDER", root / "Testing" / "harness")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    program(environments, "pytest", f'exec "{sys.executable}" -m pytest "$@"')
+    program(environments / setup.SLICER_VENV, "python", f'SECOND=1 exec "{sys.executable}" "$@"')
+    return environments
+
+
+@needs_sh
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], [("pytest", ["2"]), (SECOND_RUN, ["2"])]),
+        (["-m", "not mrml"], [("pytest", ["1"]), (SECOND_RUN, ["1"])]),
+        (["Testing/Python/test_plain.py", "-v"], [("pytest", ["1"]), (SECOND_RUN, [])]),
+        (["Testing/harness"], [(SECOND_RUN, ["1"])]),
+        (["Testing/harness/test_panel.py::test_panel", "Testing/Python/test_plain.py"], [("pytest", ["1"]), (SECOND_RUN, ["1"])]),
+    ],
+    ids=["all", "marker", "plain-file", "harness", "both"],
+)
+def test_each_environment_runs_the_tests_that_are_for_it(checkout, capfd, arguments, expected):
+    assert setup.run_tests(checkout, arguments) == 0
+    output = capfd.readouterr().out
+    closing_lines = output[output.rindex("All passed") :].splitlines()[1:]
+    passed = [(line.split(":")[0], re.findall(r"(\d+) passed", line)) for line in closing_lines]
+    assert passed == expected
+
+
+@needs_sh
+def test_a_selection_without_any_test_is_a_failure(checkout, capfd):
+    assert setup.run_tests(checkout, ["-k", "no_such_test"]) == 1
+    assert "Failed: pytest selected no test" in capfd.readouterr().out
+
+
+@needs_sh
+def test_the_closing_lines_are_those_of_pytest(environments, capfd):
+    assert setup.run_tests(environments, []) == 0
+    assert capfd.readouterr().out.splitlines()[-3:] == [
+        f"All passed: ruff, mypy, pytest, {SECOND_RUN}",
+        "pytest: 12 passed in 3s",
+        f"{SECOND_RUN}: 4 passed in 2s",
+    ]
+
+
+@needs_sh
+@pytest.mark.parametrize(
+    ("folder", "name", "exit_code", "failed"),
+    [
+        (".", "ruff", 1, "ruff"),
+        (".", "mypy", 2, "mypy"),
+        (".", "pytest", 1, "pytest"),
+        (".", "pytest", 2, "pytest"),
+        (setup.SLICER_VENV, "python", 1, SECOND_RUN),
+        (setup.SLICER_VENV, "python", 4, SECOND_RUN),
+    ],
+)
+def test_one_failing_run_fails_the_whole_and_is_named_while_the_others_run(environments, capfd, folder, name, exit_code, failed):
+    program(environments / folder, name, f"exit {exit_code}")
+    assert setup.run_tests(environments, []) == 1
+    output = capfd.readouterr().out
+    assert f"Failed: {failed}\n" in output
+    assert [line.split(":")[0] for line in output.splitlines()[-2:]] == ["pytest", SECOND_RUN]
+
+
+@needs_sh
+@pytest.mark.parametrize(("strict", "exit_code"), [("0", 0), ("1", 1)])
+def test_without_slicer_core_the_rest_runs_unless_nothing_may_be_skipped(environments, capfd, monkeypatch, strict, exit_code):
+    shutil.rmtree(environments / setup.SLICER_VENV)
+    monkeypatch.setenv(setup.STRICT_VARIABLE, strict)
+    assert setup.run_tests(environments, []) == exit_code
+    output = capfd.readouterr().out
+    assert output.splitlines()[-1] == "pytest: 12 passed in 3s"
+    assert ("Failed: slicer-core is missing" in output) is bool(exit_code)
+
+
+@needs_sh
+def test_what_pytest_prints_is_passed_on_while_it_runs(environments, tmp_path, monkeypatch):
+    seen = tmp_path / "seen"
+    wait = f'i=0; while [ ! -e "{seen}" ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done'
+    program(environments, "pytest", f'printf "...."; {wait}; [ -e "{seen}" ] && echo " 1 passed in 2s"')
+
+    class Console(io.StringIO):
+        """Lets the program go on once it was shown its first characters, which end no line."""
+
+        @property
+        def buffer(self):
+            return self
+
+        def write(self, content):
+            seen.touch()
+
+    monkeypatch.setattr(sys, "stdout", Console())
+    assert setup.run_pytest([str(environments / "bin" / "pytest")]) == (0, ".... 1 passed in 2s")
+
+
 # The command line
 
 
@@ -366,9 +639,17 @@ def test_the_environment_lies_beside_the_script_by_default():
     assert setup.parse(["demo"])[1] == SCRIPT.parent / ".venv"
 
 
-def test_all_tests_run_unless_some_are_named():
-    assert setup.pytest_arguments(["-x", "-k", "discs"]) == ["Testing", "-x", "-k", "discs"]
-    assert setup.pytest_arguments(["Testing/Python/test_setup_script.py::test_x"]) == ["Testing/Python/test_setup_script.py::test_x"]
+@pytest.mark.parametrize(
+    ("arguments", "passed_on"),
+    [
+        (["-x", "-k", "discs"], ["Testing", "-x", "-k", "discs", "-m", "mrml"]),
+        (["Testing/Python/test_setup_script.py::test_x"], ["Testing/Python/test_setup_script.py::test_x", "-m", "mrml"]),
+        (["-m", "not slow or gpu", "-vv"], ["Testing", "-vv", "-m", "(not slow or gpu) and (mrml)"]),
+        (["-mslow", "--durations=5"], ["Testing", "--durations=5", "-m", "(slow) and (mrml)"]),
+    ],
+)
+def test_all_tests_run_unless_some_are_named_and_markers_are_narrowed(arguments, passed_on):
+    assert setup.with_markers(arguments, "mrml") == passed_on
 
 
 def test_a_wrong_goal_is_a_usage_error():

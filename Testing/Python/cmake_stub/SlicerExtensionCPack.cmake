@@ -1,0 +1,2 @@
+# Slicer packages these components of what is installed.
+file(WRITE ${CMAKE_BINARY_DIR}/components.txt "RuntimeLibraries\n")
