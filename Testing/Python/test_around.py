@@ -30,7 +30,7 @@ from SpiderSegLib.around.box import box_around, input_position, restore_in_box
 from SpiderSegLib.around.plausibility import check_plausible
 from SpiderSegLib.errors import GeometryError, InputError, LabelError, NothingFound
 from SpiderSegLib.inference import Predictor
-from SpiderSegLib.io import read_labelmap
+from SpiderSegLib.io import read_labelmap, read_volume
 from SpiderSegLib.labels import SPINAL_CANAL, LevelState, Structure
 from SpiderSegLib.level_names import LevelNaming
 from SpiderSegLib.outputs import OutputPaths
@@ -558,3 +558,18 @@ def test_the_bundled_weights_draw_nothing_in_the_air(real_predictor, phantom):
     corner = at(phantom.volume.geometry, (7, 20, 5))
     with pytest.raises(NothingFound):
         segment_around(phantom.volume, phantom.labelmap, corner, VERTEBRA, real_predictor)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("value", "structure"), [(3, VERTEBRA), (203, DISC)])
+def test_in_a_real_slice_the_missing_structure_is_drawn_and_the_sacrum_is_not(real_predictor, real_data, value, structure):
+    folder = real_data / "spider" / "midsagittal"
+    volume, reference = read_volume(folder / "images" / "250_t2.mha"), read_labelmap(folder / "masks" / "250_t2.mha")
+    kept = reference.with_array(without(reference.array, value))
+    result = segment_around(volume, kept, point_inside(reference, value), structure, real_predictor)
+    assert result.value == value
+    assert dice(result.mask.array, reference.array == value) > 0.6
+    lowest, disc = (np.array(point_inside(reference, one)) for one in (1, 201))
+    x, y, z = (disc + 1.3 * (disc - lowest)).tolist()
+    with pytest.raises(NothingFound):
+        segment_around(volume, kept, (x, y, z), structure, real_predictor)

@@ -155,6 +155,17 @@ def test_the_segment_selected_in_the_editor_is_the_selected_level(column):
     column.ui.segmentEditorWidget.setCurrentSegmentID(column.id("L3/L4?"))
     column.settle()
     assert column.selected() == ["L3/L4?"]
+    assert column.ui.levelValueComboBox.currentText == "L3/L4?"
+
+
+def test_value_and_own_name_of_the_selected_level_are_where_they_can_be_changed(column):
+    column.select("L3?")
+    harness.type_text(column.ui.levelNameLineEdit, "T13")
+    column.click("renameButton")
+    column.select("L4")
+    assert (column.ui.levelValueComboBox.currentText, column.ui.levelNameLineEdit.text) == ("L4", "")
+    column.select("T13")
+    assert (column.ui.levelValueComboBox.currentText, column.ui.levelNameLineEdit.text) == ("T13", "T13")
 
 
 def test_several_levels_are_selected_with_ctrl_and_the_first_stays_the_editors(column):

@@ -207,6 +207,21 @@ def test_two_runs_wait_for_each_other_and_each_brings_its_segmentation(case, gat
     assert first.GetName() == "first"
 
 
+def test_a_result_for_another_series_than_the_chosen_one_is_offered_and_not_shown(case, gated):
+    case.open_volume("first")
+    second = case.open_volume("second")
+    case.click("applyButton")
+    case.parameters.inputVolume = second
+    case.settle()
+    gated.go("gate")
+    idle(case)
+    assert case.node is None
+    assert case.ui.progressLabel.text == "first segmentation is ready to be chosen."
+    harness.choose(case.ui.segmentationSelector, "first segmentation")
+    case.settle()
+    assert case.names()[0] == "L5?"
+
+
 def test_a_run_that_waits_is_cancelled_and_the_one_before_it_goes_on(case, gated):
     case.open_volume("first")
     second = case.open_volume("second")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,8 @@ from SpiderSegLib.gui.messages import names, setMessage
 from SpiderSegLib.gui.run_folder import RunFolder
 from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
 from SpiderSegLib.gui.worker_queue import WorkerQueue
+from SpiderSegLib.joint import accepted_record
 from SpiderSegLib.mrml.display import linkSlices
-from SpiderSegLib.mrml.exporting import utcNow
 from SpiderSegLib.mrml.joint_editing import NODE_IDS, jointRecordOf, prepareJointCheck, readJointReport, setJointRecord
 from SpiderSegLib.mrml.sagittal_views import showSagittal
 from SpiderSegLib.mrml.series_choice import chooseSeries
@@ -62,11 +63,8 @@ class InputSection:
         self.panel.perform(_("The series can't be accepted."), self._accept)
 
     def _accept(self) -> None:
-        reasons = self.report["reasons"] if self.report is not None else [_("the check did not run")]
-        self.report = {
-            **(self.report or {"is_allowed": False, "reasons": reasons}),
-            "accepted": {"by": getpass.getuser(), "utc": utcNow(), "reasons": list(reasons)},
-        }
+        report = self.report or {"is_allowed": False, "reasons": [_("the check did not run")]}
+        self.report = accepted_record(report, getpass.getuser(), datetime.datetime.now(datetime.timezone.utc))
         self._keep()
 
     def _keep(self) -> None:

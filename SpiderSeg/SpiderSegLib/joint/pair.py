@@ -18,14 +18,18 @@ from SpiderSegLib.volume import Geometry, Volume
 #: Anatomy so near to the region takes part: what moves with the spine, and edges on both sides of its surface.
 REGION_MARGIN_MM = 20.0
 
-#: The moving series is kept so much further, for the shifts that are searched.
-SEARCH_MARGIN_MM = REGION_MARGIN_MM + 25.0
+#: Shifts that are searched, mm: along the spine, where a motion must not be taken for one to the next vertebra (30 to 40 mm), else within
+#: the slices, and across them.
+SEARCH_ALONG_MM, SEARCH_IN_PLANE_MM, SEARCH_ACROSS_MM = 40.0, 20.0, 8.0
+
+#: The moving series is kept so far around the region.
+SEARCH_MARGIN_MM = REGION_MARGIN_MM + SEARCH_ALONG_MM + 5.0
 
 #: Points that stand for the region; one every 4 mm in a lumbar spine.
 REGION_POINTS = 20_000
 
-#: The region must be this large, mm: two vertebrae.
-SMALLEST_REGION_MM = 50.0
+#: The region must be this long and, in another direction, this wide, mm: two vertebral bodies.
+SMALLEST_REGION_MM = (50.0, 20.0)
 
 #: Across the slices only a stack this wide tells positions apart: with 7 slices of 4.4 mm the error was 0.5 mm (root mean square, 0.9 at
 #: most), with 5 it reached 10 mm.
@@ -36,13 +40,14 @@ NARROWEST_STACK_MM, FEWEST_SLICES = 28.0, 5
 class ComparablePair:
     """Images at FINEST_SPACING_MM, the mask on the fixed one's grid, the region's center; in the frame of a plane when they are 2D.
 
-    is_swapped: the fixed image here is the series called moving.
+    reach_mm: shifts to search along the fixed image's axes; is_swapped: the fixed image here is the series called moving.
     """
 
     fixed: sitk.Image
     moving: sitk.Image
     mask: sitk.Image
     center_mm: NDArray[np.float64]
+    reach_mm: tuple[float, ...]
     frame: SliceFrame | None
     is_swapped: bool
 
@@ -63,18 +68,22 @@ def common_region(fixed: Volume, moving: Volume, labelmap: Volume | None) -> tup
     Raises GeometryError when there are none, or they span less than SMALLEST_REGION_MM.
     """
     if labelmap is not None and labelmap.array.any():
-        points = _points(labelmap.array != 0, labelmap.geometry)
+        mask, geometry = labelmap.array != 0, labelmap.geometry
     else:
         floor, high = (float(value) for value in np.percentile(fixed.array, (FLOOR_PERCENTILE, 99)))
-        points = _points(fixed.array > floor + BODY_THRESHOLD_SHARE * (high - floor), fixed.geometry)
-    is_common = _is_inside(points, fixed.geometry) & _is_inside(points, moving.geometry)
+        mask, geometry = fixed.array > floor + BODY_THRESHOLD_SHARE * (high - floor), fixed.geometry
+    points = _points(mask, geometry)
+    # A point stands for its voxel: a slice that passes through a voxel beside its center shows it.
+    reach_mm = max(geometry.spacing_ijk_mm) / 2
+    is_common = _is_inside(points, fixed.geometry, reach_mm) & _is_inside(points, moving.geometry, reach_mm)
     common = points[is_common]
     names = f"{fixed.name or 'fixed'} and {moving.name or 'moving'}"
     if not len(common):
         raise GeometryError(f"{names}: expected series that show the same region, found fields of view without overlap")
-    extent_mm = float(np.linalg.norm(np.ptp(common, axis=0)))
-    if extent_mm < SMALLEST_REGION_MM:
-        raise GeometryError(f"{names}: expected at least {SMALLEST_REGION_MM:.0f} mm of the region in both series, found {extent_mm:.0f} mm")
+    width_mm, length_mm = np.sort(np.ptp(common, axis=0))[1:].tolist()
+    if length_mm < SMALLEST_REGION_MM[0] or width_mm < SMALLEST_REGION_MM[1]:
+        wanted = " x ".join(f"{mm:.0f}" for mm in SMALLEST_REGION_MM)
+        raise GeometryError(f"{names}: expected at least {wanted} mm of the region in both series, found {length_mm:.0f} x {width_mm:.0f} mm")
     return common, float(is_common.mean())
 
 
@@ -86,6 +95,7 @@ def comparable_pair(fixed: Volume, moving: Volume, points_lps_mm: NDArray[np.flo
     is_swapped = _coarseness_mm(moving.geometry) > _coarseness_mm(fixed.geometry)
     still, moved = (as_float_image(volume) for volume in ((moving, fixed) if is_swapped else (fixed, moving)))
     moved = cropped(moved, points_lps_mm, SEARCH_MARGIN_MM)
+    reach_mm = _search_reach_mm(still)
     points, frame = points_lps_mm, None
     if still.GetSize()[2] < FEWEST_SLICES or _common_width_mm(still, moved) < NARROWEST_STACK_MM:
         still = _slice_nearest(still, points.mean(axis=0))
@@ -95,7 +105,15 @@ def comparable_pair(fixed: Volume, moving: Volume, points_lps_mm: NDArray[np.flo
         still = slice_image(still)
     still = cropped(still, points, REGION_MARGIN_MM)
     still, moved = (without_shading(coarser(image, FINEST_SPACING_MM)) for image in (still, moved))
-    return ComparablePair(still, moved, mask_around(still, points, REGION_MARGIN_MM), points.mean(axis=0), frame, is_swapped)
+    mask = mask_around(still, points, REGION_MARGIN_MM)
+    return ComparablePair(still, moved, mask, points.mean(axis=0), reach_mm[: still.GetDimension()], frame, is_swapped)
+
+
+def _search_reach_mm(image: sitk.Image) -> tuple[float, ...]:
+    """Reach of the search along the axes of a 3D image, whose last axis is that of the slices."""
+    toward_head = np.abs(np.asarray(image.GetDirection()).reshape(3, 3)[2, :2])
+    along = int(np.argmax(toward_head))
+    return (*(SEARCH_ALONG_MM if axis == along else SEARCH_IN_PLANE_MM for axis in range(2)), SEARCH_ACROSS_MM)
 
 
 def _points(mask: NDArray[np.bool_], geometry: Geometry) -> NDArray[np.float64]:
@@ -106,10 +124,12 @@ def _points(mask: NDArray[np.bool_], geometry: Geometry) -> NDArray[np.float64]:
     return np.stack([i, j, k], axis=1) @ affine[:3, :3].T + affine[:3, 3]
 
 
-def _is_inside(points_lps_mm: NDArray[np.float64], geometry: Geometry) -> NDArray[np.bool_]:
+def _is_inside(points_lps_mm: NDArray[np.float64], geometry: Geometry, reach_mm: float) -> NDArray[np.bool_]:
+    """Which points lie in a field of view, or within `reach_mm` along an axis of it."""
     inverse = np.linalg.inv(geometry.affine_lps)
     positions = points_lps_mm @ inverse[:3, :3].T + inverse[:3, 3]
-    return np.all((positions >= -0.5) & (positions <= np.asarray(geometry.size_ijk) - 0.5), axis=1)
+    reach = 0.5 + reach_mm / np.asarray(geometry.spacing_ijk_mm)
+    return np.all((positions >= -reach) & (positions <= np.asarray(geometry.size_ijk) - 1 + reach), axis=1)
 
 
 def _coarseness_mm(geometry: Geometry) -> float:

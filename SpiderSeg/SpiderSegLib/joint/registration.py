@@ -18,9 +18,6 @@ from SpiderSegLib.joint.comparable import BRIGHTEST, FINEST_SPACING_MM, coarser,
 #: Spacing of the images that are searched over shifts, mm.
 COARSE_SPACING_MM = 4.0
 
-#: Shifts that are searched, within the slices and across them, mm: people move less within a study, and vertebrae repeat every 30 mm.
-SEARCH_IN_PLANE_MM, SEARCH_ACROSS_MM = 20.0, 8.0
-
 #: A shift is judged only where this share of the voxels still overlaps that do without a shift.
 SMALLEST_OVERLAP_SHARE = 0.6
 
@@ -124,26 +121,21 @@ class Match:
     kept_share: float
 
 
-def match(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, center_mm: NDArray[np.float64]) -> Match:
-    """Registers (see `register`) and says how well."""
+def match(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, center_mm: NDArray[np.float64], reach_mm: tuple[float, ...]) -> Match:
+    """Registers (see `register`) and says how well, against shifts up to `reach_mm` along the fixed image's axes."""
     still, moved = coarser(fixed, COARSE_SPACING_MM), coarser(moving, COARSE_SPACING_MM)
     region = on_grid_of(mask, still)
     before = information_landscape(still, moved, region, sitk.Transform(still.GetDimension(), sitk.sitkIdentity))
-    transform = register(fixed, moving, mask, center_mm)
-    after = information_landscape(still, moved, region, transform, search_reach_mm(still))
+    transform = register(fixed, moving, mask, center_mm, reach_mm)
+    after = information_landscape(still, moved, region, transform, reach_mm)
     # Where no shift could be judged nothing is distinct.
     elsewhere = float(np.nan_to_num(after.beyond(FAR_SHIFT_MM), nan=np.inf))
     prominence = 1 - max(0.0, elsewhere) / after.unshifted if after.unshifted > 0 and np.isfinite(elsewhere) else 0.0
     return Match(transform, before.unshifted, after.unshifted, prominence, after.n_voxels / max(1, before.n_voxels))
 
 
-def search_reach_mm(image: sitk.Image) -> tuple[float, ...]:
-    """How far shifts are searched along the axes of an image, whose third axis is that of the slices."""
-    return (SEARCH_IN_PLANE_MM, SEARCH_IN_PLANE_MM, SEARCH_ACROSS_MM)[: image.GetDimension()]
-
-
-def register(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, center_mm: NDArray[np.float64]) -> sitk.Transform:
-    """The Euler transform about `center_mm` of the most mutual information over the mask.
+def register(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, center_mm: NDArray[np.float64], reach_mm: tuple[float, ...]) -> sitk.Transform:
+    """The Euler transform about `center_mm` of the most mutual information over the mask, from the best shift up to `reach_mm` on.
 
     Images come at FINEST_SPACING_MM, the mask on the fixed image's grid. Raises RuntimeError, as ITK does, when they stop overlapping.
     """
@@ -153,7 +145,8 @@ def register(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, center_mm:
         still, moved = coarser(fixed, step.spacing_mm), coarser(moving, step.spacing_mm)
         region = on_grid_of(mask, still)
         if index == 0:
-            landscape = information_landscape(still, moved, region, transform, search_reach_mm(still))
+            # Vertebrae repeat: a descent from no shift ended one vertebra off after a motion of half of one.
+            landscape = information_landscape(still, moved, region, transform, reach_mm)
             transform.SetTranslation(landscape.best_shift_mm.tolist())
         _descend(still, moved, region, transform, step)
     return transform

@@ -26,7 +26,7 @@ LEAST_INFORMATION, LEAST_PROMINENCE = 0.2, 0.25
 LEAST_KEPT_SHARE = 0.6
 
 #: Largest motion that the search can be trusted to find.
-LARGEST_TRANSLATION_MM, LARGEST_ROTATION_DEG = 25.0, 12.0
+LARGEST_TRANSLATION_MM, LARGEST_ROTATION_DEG = 45.0, 12.0
 
 Vector = tuple[float, float, float]
 
@@ -73,8 +73,8 @@ class RigidCheck:
             "prominence": round(self.prominence, 3),
             "overlap_share": round(self.overlap_share, 3),
             "slice_spacing_mm": round(self.slice_spacing_mm, 3),
-            "through_plane_measured": self.is_through_plane_measured,
-            "reliable": self.is_reliable,
+            "is_through_plane_measured": self.is_through_plane_measured,
+            "is_reliable": self.is_reliable,
             "unreliable_reasons": list(self.unreliable_reasons),
         }
 
@@ -92,7 +92,7 @@ def rigid_check(fixed: Volume, moving: Volume, labelmap: Volume | None = None) -
     points, overlap_share = common_region(fixed, moving, labelmap)
     pair = comparable_pair(fixed, moving, points)
     try:
-        found = match(pair.fixed, pair.moving, pair.mask, pair.center_mm)
+        found = match(pair.fixed, pair.moving, pair.mask, pair.center_mm, pair.reach_mm)
     except RuntimeError as error:
         # ITK's way of saying that a search led out of the moving image.
         raise GeometryError(f"{fixed.name} and {moving.name}: too little of one series lies in the other to compare them") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from SpiderSegLib.volume import Volume
 
 #: Series that lie further apart are not saved together unasked: half of a 4 mm slice, three pixels.
 LARGEST_UNASKED_MM = 2.0
+
+#: Smaller rotations are left out of the words; they move the ends of a lumbar spine by less than 2 mm.
+NOTEWORTHY_ROTATION_DEG = 1.0
 
 #: Where the LPS axes point, positive and negative.
 _TOWARD = (("toward the left", "toward the right"), ("toward the back", "toward the front"), ("toward the head", "toward the feet"))
@@ -49,7 +53,9 @@ class JointVerdict:
             "reasons": list(self.reasons),
             "notes": list(self.notes),
             "limit_mm": LARGEST_UNASKED_MM,
-            "pairs": [{"fixed": pair.fixed, "moving": pair.moving, "measured": _measured(pair.check)} for pair in self.pairs],
+            "pairs": [
+                {"fixed": pair.fixed, "moving": pair.moving, "measured": None if pair.check is None else pair.check.as_json()} for pair in self.pairs
+            ],
         }
 
 
@@ -69,7 +75,7 @@ def check_joint(series: Sequence[Volume], frame_of_reference_uids: Sequence[str]
         pair = _check_pair(series[0], moving, frame_of_reference_uids[0], uid, labelmap)
         pairs.append(pair)
         if pair.check is not None and not pair.check.is_through_plane_measured:
-            notes.append(f"{pair.fixed} and {pair.moving}: single slices, so that a shift across them can't be measured")
+            notes.append(f"{pair.fixed} and {pair.moving} share too few slices to measure a shift across them")
     return JointVerdict(tuple(pairs), tuple(notes))
 
 
@@ -88,7 +94,7 @@ def _check_pair(fixed: Volume, moving: Volume, fixed_uid: str, moving_uid: str, 
     except InputError as error:
         reasons.append(f"{names} can't be compared: {error}")
     else:
-        reasons += [f"{names}: {reason}" for reason in _findings(check)]
+        reasons += _findings(check, fixed.name, moving.name)
     return PairCheck(fixed.name, moving.name, check, tuple(reasons))
 
 
@@ -96,12 +102,30 @@ def _without(fixed: Volume, moving: Volume, fixed_uid: str, moving_uid: str) -> 
     return [volume.name for volume, uid in ((fixed, fixed_uid), (moving, moving_uid)) if not uid]
 
 
-def _findings(check: RigidCheck) -> list[str]:
+def _findings(check: RigidCheck, fixed: str, moving: str) -> list[str]:
     if not check.is_reliable:
-        return [f"how far they lie apart can't be told ({'; '.join(check.unreliable_reasons)})"]
+        return [f"how far {fixed} and {moving} lie apart can't be told ({'; '.join(check.unreliable_reasons)})"]
     if check.largest_displacement_mm > LARGEST_UNASKED_MM:
-        return [f"{moving_text(check.largest_displacement_lps_mm)} apart"]
+        turned = f", turned by {check.rotation_deg:.1f} degrees" if check.rotation_deg >= NOTEWORTHY_ROTATION_DEG else ""
+        where = f"{moving_text(check.largest_displacement_lps_mm)}{turned}"
+        return [f"{moving} lies up to {check.largest_displacement_mm:.1f} mm beside {fixed} ({where}); {LARGEST_UNASKED_MM:g} mm pass unasked"]
     return []
+
+
+def accepted_record(record: Mapping[str, Any], by: str, at: datetime.datetime) -> dict[str, Any]:
+    """The record of a verdict with who accepted its reasons, and when, under "accepted", for sidecars.
+
+    Raises InputError without a name, for a time without its zone, and for a verdict with nothing to accept.
+    """
+    if not by.strip():
+        raise InputError("expected the name of who accepts that the series are saved together, found none")
+    if at.tzinfo is None:
+        raise InputError(f"expected a time with its zone, found {at.isoformat()}")
+    reasons = list(record.get("reasons", ()))
+    if not reasons:
+        raise InputError("these series may be saved together unasked: there is nothing to accept")
+    utc = at.astimezone(datetime.timezone.utc).isoformat(timespec="seconds")
+    return {**record, "accepted": {"by": by.strip(), "utc": utc, "reasons": reasons}}
 
 
 def moving_text(displacement_lps_mm: Vector) -> str:
@@ -110,15 +134,3 @@ def moving_text(displacement_lps_mm: Vector) -> str:
     parts = [(abs(value), f"{abs(value):.1f} mm {toward}") for value, toward in zip(displacement_lps_mm, towards, strict=True)]
     shown = [text for size, text in sorted(parts, reverse=True) if size >= 0.5]
     return ", ".join(shown) or "less than 0.5 mm"
-
-
-def _measured(check: RigidCheck | None) -> dict[str, Any] | None:
-    if check is None:
-        return None
-    return {
-        "translation_lps_mm": [round(value, 2) for value in check.translation_lps_mm],
-        "rotation_deg": round(check.rotation_deg, 2),
-        "largest_displacement_mm": round(check.largest_displacement_mm, 2),
-        "is_reliable": check.is_reliable,
-        "is_through_plane_measured": check.is_through_plane_measured,
-    }

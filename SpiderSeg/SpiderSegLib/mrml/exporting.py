@@ -5,7 +5,6 @@ Everything written carries the model, the level state and the research-use line;
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -219,8 +218,3 @@ def dicomCopy(segmentationNode: Any, volumeNode: Any) -> Iterator[Any]:
         if display is not None:
             scene.RemoveNode(display)
         scene.RemoveNode(copy)
-
-
-def utcNow() -> str:
-    """The time for records: UTC, to the second."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
