@@ -55,6 +55,8 @@ def _install(session: Session) -> None:
     slicer.mrmlScene = session.mrml.scene
     slicer.app = session.app
     slicer.modules = session.modules
+    # Typer puts its own hook there whenever a command runs in this process.
+    sys.excepthook = _record_uncaught
 
 
 def _start() -> Session:
@@ -81,7 +83,6 @@ def _start() -> Session:
     session.app._module_manager = ModuleManager(modules)
     _install(session)
     _register_modules()
-    sys.excepthook = _record_uncaught
     return session
 
 

@@ -246,6 +246,25 @@ def test_install_asks_once_and_brings_what_is_missing(incomplete):
     assert case.ui.applyButton.enabled
 
 
+@clicks("installButton")
+def test_a_failed_installation_is_explained_and_what_is_there_looked_at_again(incomplete, monkeypatch):
+    case, environment = incomplete
+
+    def fail_late(requirements, constraints):
+        environment.put("einops", "0.8.2")
+        raise RuntimeError("the connection was lost")
+
+    monkeypatch.setattr(case.panel.installation._packages, "install", fail_late)
+    with watched_by_a_person(case.loaded.panel), harness.answering(qt.QMessageBox.Ok, qt.QMessageBox.Ok) as shown:
+        case.click("installButton")
+        case.settle()
+    harness.slot_errors.clear()
+    assert shown[1].text.startswith("SpiderSeg could not be set up.\n\neinops>=0.7 could not be installed: the connection was lost.")
+    assert "offline instructions" in shown[1].text
+    assert not case.ui.installButton.visible
+    assert case.ui.applyButton.enabled
+
+
 @clicks("offlineButton")
 def test_offline_shows_the_commands_as_text_to_copy(incomplete):
     case, _ = incomplete

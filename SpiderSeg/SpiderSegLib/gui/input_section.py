@@ -14,7 +14,6 @@ from SpiderSegLib.gui.messages import names, setMessage
 from SpiderSegLib.gui.run_folder import RunFolder
 from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
 from SpiderSegLib.gui.worker_queue import WorkerQueue
-from SpiderSegLib.joint import accepted_record
 from SpiderSegLib.mrml.display import linkSlices
 from SpiderSegLib.mrml.joint_editing import NODE_IDS, jointRecordOf, prepareJointCheck, readJointReport, setJointRecord
 from SpiderSegLib.mrml.sagittal_views import showSagittal
@@ -63,6 +62,9 @@ class InputSection:
         self.panel.perform(_("The series can't be accepted."), self._accept)
 
     def _accept(self) -> None:
+        # Needs scipy, which may not be installed when the panel opens.
+        from SpiderSegLib.joint import accepted_record
+
         report = self.report or {"is_allowed": False, "reasons": [_("the check did not run")]}
         self.report = accepted_record(report, getpass.getuser(), datetime.datetime.now(datetime.timezone.utc))
         self._keep()
