@@ -75,7 +75,7 @@ def predict(inputs: Sequence[Path], out: Path, options: PredictOptions) -> int:
     with closing(make_progress(options.progress, "starting")) as starting:
         starting.report(STARTING, 0.0, "loading")
         found = find_series(list(inputs), list(options.series))
-        _refuse_useless_selection(found, options)
+        refuse_useless_selection(found, options)
         jobs = plan_outputs(found.series, out, options)
         _refuse_missing_dicom(jobs, options)
         for name, reason in found.left_out:
@@ -223,7 +223,7 @@ def is_same_file(output: Path, source: Path) -> bool:
     return output.resolve() == source.resolve() or (output.exists() and source.exists() and output.samefile(source))
 
 
-def _refuse_useless_selection(found: FoundSeries, options: PredictOptions) -> None:
+def refuse_useless_selection(found: FoundSeries, options: PredictOptions) -> None:
     if options.series and options.dicom is None and all(series.dicom is None and series.error is None for series in found.series):
         raise typer.BadParameter("--series selects in a DICOM folder, and no INPUT is one")
 

@@ -121,6 +121,7 @@ def _one_job(inputs: Sequence[Path], out: Path, options: whole.PredictOptions, a
         raise typer.BadParameter(
             f"--around and --replace work on exactly one series, found {len(found.series)}; of a DICOM study choose one with --series"
         )
+    whole.refuse_useless_selection(found, options)
     (job,) = whole.plan_outputs(found.series, out, options)
     series, paths = job
     if series.error is not None:
@@ -147,10 +148,8 @@ def _segment(
         with clock.stage(Stage.READ):
             volume = series.read()
             kept = _read_kept(around.keep)
-            point = around.point_lps_mm
-            if point is None and around.replace is not None:
-                point = point_inside(kept.labelmap, around.replace)
-        assert point is not None
+            # Without a point there is a label to replace: around_options sees to it.
+            point = around.point_lps_mm or point_inside(kept.labelmap, around.replace or 0)
         result = segment_around(volume, kept.labelmap, point, around.structure, predictor, replace=around.replace, value=around.value, clock=clock)
         with clock.stage(Stage.WRITE):
             make_folder(paths.labelmap.parent)
