@@ -40,6 +40,10 @@ class DatasetError(InputError):
     """A data list is inconsistent: missing files, unknown keys, a patient in both splits."""
 
 
+class ProjectError(InputError):
+    """A project folder is none, damaged or of a newer SpiderSeg, or its rules refuse what was asked."""
+
+
 class DownloadError(SpiderSegError):
     """A file can't be fetched from its server; `status` is the server's HTTP status where it answered with an error, else 0."""
 
