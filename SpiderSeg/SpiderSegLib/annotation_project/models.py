@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from SpiderSegLib.annotation_project.decisions import champion_id, read_decisions
 from SpiderSegLib.annotation_project.project import PROGRAM, Project
@@ -20,15 +20,23 @@ from SpiderSegLib.corrections.schema import migrated
 from SpiderSegLib.errors import OutputError, ProjectError
 from SpiderSegLib.io import bytes_writer
 
-if TYPE_CHECKING:
-    from SpiderSegLib.network import Provenance
-
 KIND = "model"
 
 #: The record that makes a folder of models/ a model: written last.
 RECORD = "model.json"
 
 CHECKPOINT = Path("models", "model.pt")
+
+
+class TrainedOn(Protocol):
+    """What a checkpoint's provenance says of its name and of the patients and images that trained it (`network.Provenance`)."""
+
+    @property
+    def model_id(self) -> str: ...
+    @property
+    def training_patients(self) -> tuple[str, ...]: ...
+    @property
+    def training_image_sha256(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class ModelRecord:
     created_utc: str = ""
 
 
-def add_model(project: Project, bundle: Path, provenance: Provenance, parent: str = "", clock: Clock = utc_now) -> ModelRecord:
+def add_model(project: Project, bundle: Path, provenance: TrainedOn, parent: str = "", clock: Clock = utc_now) -> ModelRecord:
     """Makes a bundle a model of the project: copied in unless it lies there already, then named by its record.
 
     `parent` is the champion it was trained from, '' for generation 0. Raises ProjectError when the project has a model of this id or no

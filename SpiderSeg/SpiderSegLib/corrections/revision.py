@@ -50,7 +50,8 @@ class Revision:
 
     `mask_file` lies in the folder of the series' revisions; a revision that changed no voxel names its parent's, '' is its own. `parents`: what it
     goes on from, then what it supersedes. `prediction` is the id of the model-only revision that was shown, '' where none was;
-    `seeded_share` the share of the mask's voxels that a model drew and nobody changed. `findings` counts the linter's by severity.
+    `seeded_share` the share of the mask's voxels that a model drew and nobody changed. `findings` counts the linter's by severity, `worst_finding`
+    is the first of them in words.
     Raises ProjectError for values that don't belong together.
     """
 
@@ -73,6 +74,7 @@ class Revision:
     to_parent: LabelmapChanges | None = None
     to_prediction: LabelmapChanges | None = None
     findings: Mapping[str, int] = field(default_factory=dict)
+    worst_finding: str = ""
     created_utc: str = ""
     id: str = ""
 
@@ -122,6 +124,7 @@ def body_of(revision: Revision) -> dict[str, Any]:
         "levels": naming_body(revision.naming),
         "changes": {name: None if changes is None else changes.as_dict() for name, changes in _changes(revision).items()},
         "findings": dict(revision.findings),
+        "worst_finding": revision.worst_finding,
     }
 
 
@@ -150,6 +153,7 @@ def revision_of(record: StoredRecord) -> Revision:
             to_parent=_read_changes(changes["parent"]),
             to_prediction=_read_changes(changes["prediction"]),
             findings={str(severity): int(count) for severity, count in body["findings"].items()},
+            worst_finding=str(body["worst_finding"]),
             created_utc=str(body["created_utc"]),
             id=record.id,
         )

@@ -61,6 +61,7 @@ class Correction:
     reason: str = ""
     comment: str = ""
     findings: Mapping[str, int] = field(default_factory=dict)
+    worst_finding: str = ""
     is_imported: bool = False
 
 
@@ -113,6 +114,7 @@ def save(folder: ProjectFolder, correction: Correction, clock: Clock = utc_now) 
         to_parent=measured.to_parent,
         to_prediction=measured.to_prediction,
         findings=correction.findings,
+        worst_finding=correction.worst_finding,
     )
     _check_rules(history, revision, parent)
     added = _add(folder, revision, mask, _same_mask(parent or prediction, revision), clock)
