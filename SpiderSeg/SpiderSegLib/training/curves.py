@@ -20,13 +20,15 @@ SMOOTHING_SHARE = 0.02
 
 
 def draw_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws loss, learning rate and validation scores of a run's records (see `journal`) to a PNG, atomically."""
+    """Draws loss, learning rate and, where there are any, validation scores of a run's records (see `journal`) to a PNG, atomically."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _draw_loss(left, records)
-    _draw_scores(right, [record for record in records if "validation" in record])
+    scored = [record for record in records if record.get("validation")]
+    figure = Figure(figsize=(11 if scored else 7, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2 if scored else 1, squeeze=False)[0]
+    _draw_loss(panels[0], records)
+    if scored:
+        _draw_scores(panels[1], scored)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     write_bytes_atomically(path, buffer.getvalue())
@@ -59,9 +61,6 @@ def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw_scores(axes: Axes, records: Sequence[Mapping[str, Any]]) -> None:
     axes.set(xlabel="step", ylabel="Dice", title="Validation, network alone")
     axes.grid(alpha=0.3)
-    if not records:
-        axes.text(0.5, 0.5, "not evaluated yet", ha="center", transform=axes.transAxes)
-        return
     steps = [record["step"] for record in records]
     for name in records[-1]["validation"]:
         is_mean = name == "mean"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from SpiderSegLib.atomic import make_folder
-from SpiderSegLib.errors import TrainingError
+from SpiderSegLib.errors import Cancelled, TrainingError
 from SpiderSegLib.inference import device_of, resolve_device
 from SpiderSegLib.processes import joined, wait_for_all, with_averaged_gradients
 from SpiderSegLib.ranks import Rank
+from SpiderSegLib.stages import CancelCallback
 from SpiderSegLib.training.curves import draw_curves
 from SpiderSegLib.training.journal import Journal
 from SpiderSegLib.training.recipe import Recipe, forward
@@ -24,16 +25,27 @@ from SpiderSegLib.training.state import TrainingState
 #: Files in the output folder.
 BEST, LAST, METRICS, CURVES = "best.pt", "last.pt", "metrics.jsonl", "curves.png"
 
+#: Called after every step with its record in the journal.
+StepCallback = Callable[[Mapping[str, Any]], None]
+
 
 def train(
-    recipe: Recipe, out: Path, device: str = "auto", resume: bool = False, rank: Rank | None = None, weights: Mapping[str, Tensor] | None = None
+    recipe: Recipe,
+    out: Path,
+    device: str = "auto",
+    resume: bool = False,
+    rank: Rank | None = None,
+    weights: Mapping[str, Tensor] | None = None,
+    on_step: StepCallback | None = None,
+    is_cancelled: CancelCallback | None = None,
 ) -> Path:
     """Trains by a recipe and returns the path of the best checkpoint.
 
     `out` gets best.pt, last.pt, metrics.jsonl and curves.png. With `resume` a run goes on from last.pt: on the CPU with exactly the
     weights it would have had, on a GPU up to the order of its sums; processes on several machines need a shared `out`. `weights`
-    are what a new run starts from instead of chance. Raises TrainingError when the loss stays non-finite, there is nothing to
-    resume, or `out` holds a run that is not to be resumed; OutputError when there is no space: the last checkpoint then stays.
+    are what a new run starts from instead of chance. `on_step` takes the place of the bar; `is_cancelled` is asked after every step
+    of a run of one process. Raises TrainingError when the loss stays non-finite, there is nothing to resume, or `out` holds a run
+    that is not to be resumed; OutputError when there is no space: the last checkpoint then stays; Cancelled once the step is saved.
     """
     config, rank = recipe.config, rank or Rank()
     device = device_of(rank, resolve_device(device))
@@ -50,7 +62,7 @@ def train(
             journal.forget_after(state.step)
         network = with_averaged_gradients(state.network, rank)
         batches = recipe.batches(state.step, rank)
-        progress = tqdm(total=config.steps, initial=state.step, desc="training", unit="step", disable=not rank.is_first)
+        progress = tqdm(total=config.steps, initial=state.step, desc="training", unit="step", disable=not rank.is_first or on_step is not None)
         while state.step < config.steps:
             rate = config.rate_at(state.step)
             state.set_learning_rate(rate)
@@ -82,20 +94,26 @@ def train(
                 journal.append(record)
                 if "validation" in record:
                     draw_curves(journal.records(), out / CURVES)
-                if is_last or state.step % config.checkpoint_every == 0:
+                is_stopping = is_cancelled is not None and is_cancelled() and not is_last
+                if is_last or is_stopping or state.step % config.checkpoint_every == 0:
                     state.save(out / LAST, identity)
+                if on_step is not None:
+                    on_step(record)
+                if is_stopping:
+                    raise Cancelled(f"stopped on request after step {state.step} of {config.steps}; the same command goes on from there")
         progress.close()
         wait_for_all(rank)
     return out / BEST
 
 
 def _evaluate(recipe: Recipe, state: TrainingState, device: str, rank: Rank, out: Path) -> dict[str, float]:
-    """Scores the averaged weights and keeps them as best.pt when their mean is the highest so far."""
+    """Scores the averaged weights and keeps them as best.pt when their mean is the highest so far, or nothing was scored."""
     scores = recipe.validate(state.averaged, state.step, device, rank)
-    is_best, state.best = scores["mean"] > state.best, max(scores["mean"], state.best)
-    if rank.is_first:
-        if is_best:
-            recipe.save(out / BEST, state.averaged, state.step, scores)
+    is_best = not scores or scores["mean"] > state.best
+    state.best = max(scores.get("mean", state.best), state.best)
+    if rank.is_first and is_best:
+        recipe.save(out / BEST, state.averaged, state.step, scores)
+    if rank.is_first and scores:
         tqdm.write(f"step {state.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()), file=sys.stderr)
     return scores
 

@@ -6,18 +6,18 @@ import datetime
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from SpiderSegLib.dataset import Datalist, image_hashes, load_pair, load_training_case
+from SpiderSegLib.dataset import Datalist, TrainingCase, image_hashes, load_pair, load_training_case
 from SpiderSegLib.errors import DatasetError, TrainingError
 from SpiderSegLib.inference import autocast, cpu_has_bf16
 from SpiderSegLib.network import Checkpoint, Provenance, build_network, save_checkpoint
@@ -30,6 +30,8 @@ from SpiderSegLib.training.validation import validate
 from SpiderSegLib.training.windows import WindowStream
 
 logger = logging.getLogger(__name__)
+
+Case = TypeVar("Case")
 
 #: Network input, everything the loss compares with, and the names of the cases in it.
 Batch = tuple[Tensor, tuple[Tensor, ...], list[str]]
@@ -58,7 +60,7 @@ class Recipe(Protocol):
         """Loss over the joint batch of all processes, the same in each."""
 
     def validate(self, weights: Mapping[str, Tensor], step: int, device: str, rank: Rank) -> dict[str, float]:
-        """Validation scores by name, among them 'mean', the one that decides."""
+        """Validation scores by name, among them 'mean', the one that decides; none when all steps are to be trusted alike."""
 
     def save(self, path: Path, weights: Mapping[str, Tensor], step: int, scores: Mapping[str, float]) -> None:
         """Writes a checkpoint of these weights."""
@@ -72,8 +74,7 @@ class DefaultRecipe:
 
         Raises TrainingError when the initial weights are of another architecture or working grid.
         """
-        if not datalist.training or not any(item.image for item in datalist.validation):
-            raise DatasetError(f"expected training and validation series, found {len(datalist.training)} and {len(datalist.validation)}")
+        self._refuse_missing_series(datalist)
         self.config, self._datalist, self._initial = config, datalist, initialized_from
         if initialized_from is not None:
             _refuse_unfit(initialized_from, config, datalist)
@@ -101,12 +102,12 @@ class DefaultRecipe:
     def batches(self, first_step: int, rank: Rank) -> Iterator[Batch]:
         """Raises DatasetError for a split that leaks, and what `load_pair` raises for any series, before the first batch."""
         if rank.is_first:
-            check_leakage(self._datalist, track=partial(tqdm, desc="checking", unit="series"))
+            check_leakage(self._datalist, track=partial(self._tracked, title="checking", rank=rank))
         for item in rank.share_of(self._datalist.validation):
             load_pair(item)
-        progress = tqdm(self._datalist.training, "reading", unit="series", disable=not rank.is_first)
-        cases = [load_training_case(item, self.config.preprocessing) for item in progress]
-        stream = WindowStream(cases, self.config, first_step, rank)
+        items = self._tracked(self._datalist.training, title="reading", rank=rank)
+        cases = [load_training_case(item, self.config.preprocessing) for item in items]
+        stream = self._stream(cases, first_step, rank)
         for image, classes, posterior_elements, indices in DataLoader(stream, self.config.batch_size, num_workers=self.config.workers):
             yield image, (classes, posterior_elements), [cases[index].name for index in indices.tolist()]
 
@@ -120,6 +121,18 @@ class DefaultRecipe:
 
     def save(self, path: Path, weights: Mapping[str, Tensor], step: int, scores: Mapping[str, float]) -> None:
         save_checkpoint(path, self._checkpoint(weights, step, scores))
+
+    def _refuse_missing_series(self, datalist: Datalist) -> None:
+        if not datalist.training or not any(item.image for item in datalist.validation):
+            raise DatasetError(f"expected training and validation series, found {len(datalist.training)} and {len(datalist.validation)}")
+
+    def _tracked(self, items: Iterable[Case], title: str, rank: Rank) -> Iterable[Case]:
+        """The series that are gone through before the first step, with a bar."""
+        tracked: Iterable[Case] = tqdm(items, title, unit="series", disable=not rank.is_first)
+        return tracked
+
+    def _stream(self, cases: Sequence[TrainingCase], first_step: int, rank: Rank) -> WindowStream:
+        return WindowStream(cases, self.config, first_step, rank)
 
     def _checkpoint(self, weights: Mapping[str, Tensor], step: int, scores: Mapping[str, float] | None = None) -> Checkpoint:
         """Weights with their configuration and provenance; what trained the initial weights counts as having trained these."""

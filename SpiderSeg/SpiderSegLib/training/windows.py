@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
@@ -29,21 +31,34 @@ class WindowSample(NamedTuple):
     case: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some of the cases, by their index, and their share of all windows among the other parts."""
+
+    cases: Sequence[int]
+    share: float
+
+
 class WindowStream(IterableDataset[WindowSample]):
     """Windows in the order of training; the seed and its number alone determine a window.
 
     Step s of W processes with batches of B uses the windows from s W B on, rank r those from s W B + r B on: so a resumed run sees
-    what it would have seen, and W processes see what one with a batch of W B would.
+    what it would have seen, and W processes see what one with a batch of W B would. In each of the parts (None: all cases are one)
+    the sources have the weights of the configuration; a part without usable cases leaves its share to the others.
     """
 
-    def __init__(self, cases: Sequence[TrainingCase], config: TrainingConfig, first_step: int, rank: Rank) -> None:
+    def __init__(
+        self, cases: Sequence[TrainingCase], config: TrainingConfig, first_step: int, rank: Rank, parts: Sequence[Part] | None = None
+    ) -> None:
         self._cases, self._config, self._first_step, self._rank = cases, config, first_step, rank
-        groups = {name: [n for n, case in enumerate(cases) if source_of(case) == name] for name in config.source_weights}
-        self._groups = {name: group for name, group in groups.items() if group}
-        weights = np.array([config.source_weights[name] for name in self._groups])
-        if not weights.sum():
+        parts = [Part(range(len(cases)), 1.0)] if parts is None else parts
+        mixed = [(part.share, *_mixture(cases, config, part)) for part in parts]
+        usable = [(share, groups, weights) for share, groups, weights in mixed if share * weights.sum()]
+        if not usable:
             raise DatasetError(f"expected training series of the kinds {', '.join(config.source_weights)}, found none with a weight above 0")
-        self._probabilities = weights / weights.sum()
+        shares = sum(share for share, _, _ in usable)
+        self._groups = [group for _, groups, _ in usable for group in groups]
+        self._probabilities = np.concatenate([share / shares * (weights / weights.sum()) for share, _, weights in usable])
 
     def __iter__(self) -> Iterator[WindowSample]:
         worker = torch.utils.data.get_worker_info()
@@ -58,10 +73,17 @@ class WindowStream(IterableDataset[WindowSample]):
     def _window(self, number: int) -> WindowSample:
         config = self._config
         rng = np.random.default_rng((config.seed, number))
-        source = list(self._groups)[int(rng.choice(len(self._groups), p=self._probabilities))]
-        index = int(rng.choice(self._groups[source]))
+        group = self._groups[int(rng.choice(len(self._groups), p=self._probabilities))]
+        index = int(rng.choice(group))
         window = draw_window(self._cases[index], config.model.roi_size_kji, config.preprocessing.in_plane_spacing_mm, rng, config.augmentation)
         return WindowSample(window.image[None], window.classes[None], window.posterior_elements[None], index)
+
+
+def _mixture(cases: Sequence[TrainingCase], config: TrainingConfig, part: Part) -> tuple[list[list[int]], NDArray[np.float64]]:
+    """The part's cases by source, without sources that it lacks, and the sources' weights."""
+    groups = {name: [n for n in part.cases if source_of(cases[n]) == name] for name in config.source_weights}
+    found = {name: group for name, group in groups.items() if group}
+    return list(found.values()), np.array([config.source_weights[name] for name in found], dtype=float)
 
 
 def source_of(case: TrainingCase) -> str:

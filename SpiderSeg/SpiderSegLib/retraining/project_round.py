@@ -1,0 +1,193 @@
+"""A round of a project: begun, gone on with after any interruption, and its outcome recorded; the champion changes last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from SpiderSegLib.annotation_project.decisions import Choice, champion_id, decide, read_decisions, validation_uses
+from SpiderSegLib.annotation_project.decisions import Decision as Recorded
+from SpiderSegLib.annotation_project.models import ModelRecord, TrainedOn, add_model, champion, checkpoint_of, new_model_id, read_models
+from SpiderSegLib.annotation_project.project import Project
+from SpiderSegLib.annotation_project.summary import SeriesSummary
+from SpiderSegLib.annotation_project.verification import sha256_of
+from SpiderSegLib.corrections.records import Clock, utc_now
+from SpiderSegLib.dataset import DatasetItem
+from SpiderSegLib.errors import DatasetError, ProjectError
+from SpiderSegLib.retraining.decision import Decision, DecisionKind, decision_object
+from SpiderSegLib.retraining.files import RoundFiles
+from SpiderSegLib.retraining.progress import RoundCallback
+from SpiderSegLib.retraining.project_data import project_data
+from SpiderSegLib.retraining.record import read_request
+from SpiderSegLib.retraining.request import RetrainRequest, RoundNotes
+from SpiderSegLib.retraining.round import read_decision, run_round
+from SpiderSegLib.retraining.wording import headline
+from SpiderSegLib.stages import CancelCallback
+
+
+@dataclass(frozen=True)
+class RoundOptions:
+    """What a person may choose of a round; the rest are the defaults of RetrainRequest. `replay` is older data from outside."""
+
+    steps: int = 1000
+    device: str = "auto"
+    seed: int = 0
+    batch_size: int = 2
+    workers: int = 1
+    replay: tuple[DatasetItem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a round came to: the challenger, the decision, and whether it is the champion now."""
+
+    challenger: ModelRecord
+    decision: Decision
+    is_promoted: bool
+
+    @property
+    def report(self) -> str:
+        return headline(self.decision)
+
+
+def retrain_project(
+    project: Project,
+    summaries: Mapping[str, SeriesSummary],
+    person: str,
+    options: RoundOptions,
+    on_progress: RoundCallback | None = None,
+    is_cancelled: CancelCallback | None = None,
+    clock: Clock = utc_now,
+) -> Outcome:
+    """Goes on with the round that was interrupted, else begins one; promotes the challenger when the rule says so.
+
+    A round keeps the masks it was begun with; those saved meanwhile are new to the next. Raises DatasetError when nothing is new,
+    ProjectError, and what `run_round` raises; the champion then stays.
+    """
+    request = unfinished_round(project) or _new_request(project, summaries, options)
+    decision = run_round(request, on_progress, is_cancelled)
+    from SpiderSegLib.weights import load_weights
+
+    provenance = load_weights(str(request.out)).provenance
+    return record_outcome(project, request, provenance, decision, person, clock)
+
+
+def unfinished_round(project: Project) -> RetrainRequest | None:
+    """The round of the present champion that has a request and is not recorded yet; the latest of several."""
+    known, parent = read_models(project), champion(project)
+    for place in sorted(_round_folders(project), reverse=True):
+        if place.name not in known and RoundFiles(place).request.is_file():
+            request = read_request(place)
+            if request.champion.name == parent.model_id:
+                return request
+    return None
+
+
+def record_outcome(
+    project: Project, request: RetrainRequest, provenance: TrainedOn, decision: Decision, person: str, clock: Clock = utc_now
+) -> Outcome:
+    """Makes the challenger a model of the project and writes down the decision; done twice, it changes nothing.
+
+    Raises ProjectError, OutputError.
+    """
+    known = read_models(project)
+    challenger = known.get(request.model_id)
+    if challenger is None:
+        challenger = add_model(project, request.out, provenance, request.champion.name, clock)
+    told = [one.choice for one in read_decisions(project.folder) if one.model_id == challenger.model_id]
+    if Choice.RETRAIN not in told:
+        details = {"decision": decision_object(decision)}
+        decide(project.folder, Recorded(Choice.RETRAIN, person, challenger.model_id, comment=headline(decision), details=details), clock)
+    choice = {DecisionKind.PROMOTE: Choice.PROMOTE, DecisionKind.REJECT: Choice.REJECT}.get(decision.kind)
+    if choice is not None and choice not in told:
+        decide(project.folder, Recorded(choice, person, challenger.model_id, comment="by the rule"), clock)
+    return Outcome(challenger, decision, champion(project).model_id == challenger.model_id)
+
+
+def promote(project: Project, model_id: str, person: str, comment: str = "", clock: Clock = utc_now) -> Recorded:
+    """Makes a model the champion because a person says so. Raises ProjectError when there is none of this id, or it is the champion."""
+    _require(project, model_id)
+    if champion(project).model_id == model_id:
+        raise ProjectError(f"{model_id} is the champion already")
+    return decide(project.folder, Recorded(Choice.PROMOTE, person, model_id, comment=comment, details=_advice(project, model_id)), clock)
+
+
+def reject(project: Project, model_id: str, person: str, comment: str = "", clock: Clock = utc_now) -> Recorded:
+    """Writes down that a challenger was looked at and not taken. Raises ProjectError when there is none, or it is the champion."""
+    _require(project, model_id)
+    if champion(project).model_id == model_id:
+        raise ProjectError(f"{model_id} is the champion; roll back to another model instead")
+    return decide(project.folder, Recorded(Choice.REJECT, person, model_id, comment=comment, details=_advice(project, model_id)), clock)
+
+
+def roll_back(project: Project, person: str, model_id: str = "", comment: str = "", clock: Clock = utc_now) -> Recorded:
+    """Makes an earlier model the champion again: the one before the present if none is named.
+
+    Raises ProjectError when there is none of this id, none before, or its files are damaged.
+    """
+    present = champion(project)
+    target = model_id or _champion_before(read_decisions(project.folder)) or present.parent
+    if not target or target == present.model_id:
+        raise ProjectError(f"{present.model_id} has no model before it to go back to" if not model_id else f"{model_id} is the champion already")
+    _require(project, target)
+    return decide(project.folder, Recorded(Choice.ROLL_BACK, person, target, comment=comment), clock)
+
+
+def _new_request(project: Project, summaries: Mapping[str, SeriesSummary], options: RoundOptions) -> RetrainRequest:
+    parent = champion(project)
+    data = project_data(project, summaries, parent, options.replay)
+    if not data.new:
+        done = sum(bool(summary.accepted) for summary in summaries.values())
+        raise DatasetError(
+            f"nothing new to train on: {done} series have an accepted mask, and each trained {parent.model_id} or is frozen for validation; "
+            "correct some series and save them as done"
+        )
+    rounds = tuple(place for place in _round_folders(project) if RoundFiles(place).decision.is_file())
+    return RetrainRequest(
+        champion=project.folder.model(parent.model_id),
+        new_items=data.new,
+        replay_items=data.replay,
+        validation_items=data.validation,
+        out=project.folder.model(new_model_id(project)),
+        steps=options.steps,
+        device=options.device,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        workers=options.workers,
+        earlier_rounds=rounds,
+        notes=RoundNotes(
+            validation_uses=validation_uses(read_decisions(project.folder)),
+            validation_seeded_share=data.validation_seeded_share,
+            training_seeded_share=data.training_seeded_share,
+            data_description=f"the project {project.name}",
+        ),
+    )
+
+
+def _round_folders(project: Project) -> list[Path]:
+    return sorted(place for place in project.folder.models.iterdir() if place.is_dir()) if project.folder.models.is_dir() else []
+
+
+def _require(project: Project, model_id: str) -> ModelRecord:
+    models = read_models(project)
+    if model_id not in models:
+        raise ProjectError(f"{model_id}: no such model in the project; it has {', '.join(models)}")
+    # Weights that are damaged would leave the project without a model.
+    path, expected = checkpoint_of(project, model_id), models[model_id].checkpoint_sha256
+    if sha256_of(path) != expected:
+        raise ProjectError(f"{path}: not the weights of {model_id}: the file was changed or damaged; get it back from a backup")
+    return models[model_id]
+
+
+def _advice(project: Project, model_id: str) -> dict[str, object]:
+    """What the round recommended to the person who decides."""
+    out = project.folder.model(model_id)
+    return {"decision": decision_object(read_decision(out))} if RoundFiles(out).decision.is_file() else {}
+
+
+def _champion_before(decisions: Sequence[Recorded]) -> str:
+    """The champion before the last change of it; '' when that is not written down."""
+    present = champion_id(decisions)
+    earlier = [one for one in decisions if one.choice in (Choice.PROMOTE, Choice.ROLL_BACK)]
+    return next((one.model_id for one in reversed(earlier[:-1]) if one.model_id != present), "")
