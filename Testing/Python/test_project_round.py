@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from small_cases import write_overview
 from SpiderSegLib.active_learning.pre_segmenting import waiting_series
 from SpiderSegLib.annotation_project.decisions import Choice, read_decisions, validation_uses
 from SpiderSegLib.annotation_project.index import ProjectIndex
@@ -106,6 +107,20 @@ def test_validation_patients_are_left_out_of_older_data(project, spider):
     freeze(project, ["2"], "Eve")
     data = project_data(project, summaries(project), champion(project), replay_items(spider))
     assert names(data.replay) == ["1_t2", "3_t2", "4_t2"]
+
+
+def test_patients_whom_their_source_keeps_for_validation_do_not_train(tmp_path, spider, tiny_weights):
+    write_overview(tmp_path / "spider", {"1_t2": "training", "2_t2": "validation"})
+    for folder in ("images", "masks"):
+        (tmp_path / "spider" / folder).mkdir()
+        for series in ("1_t2", "2_t2"):
+            (tmp_path / "spider" / folder / f"{series}.mha").write_bytes((spider / folder / f"{series}.mha").read_bytes())
+    root = tmp_path / "project"
+    assert run(["project", "init", str(root), "--weights", str(tiny_weights)]) == 0
+    assert run(["project", "import", str(root), str(tmp_path / "spider"), "--progress", "none"]) == 0
+    project = open_project(root)
+    data = project_data(project, summaries(project), champion(project))
+    assert (names(data.new), names(data.validation)) == (["1_t2"], [])
 
 
 def test_nothing_new_is_said_before_anything_is_made(project):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from SpiderSegLib.annotation_project.exclusive import refuse_during_import
 from SpiderSegLib.annotation_project.exporting import write_tables
-
 from SpiderSegLib.annotation_project.index import ProjectIndex
 from SpiderSegLib.annotation_project.predictions import predicted_series, read_prediction
 from SpiderSegLib.annotation_project.project import Project
@@ -34,9 +34,11 @@ class Rebuilt:
 def rebuild(project: Project, is_forgetting_lost: bool = False, track: Callable[[Iterable[str]], Iterable[str]] = iter) -> Rebuilt:
     """Brings masks/, tables, journal and index in line with the records. No record and no mask of one is touched.
 
-    `is_forgetting_lost`: files that were noted and are gone are no longer asked for. Raises OutputError.
+    `is_forgetting_lost`: files that were noted and are gone are no longer asked for. Raises ProjectError while an import is at
+    work, OutputError.
     """
     folder = project.folder
+    refuse_during_import(folder)
     finished, removed = _settle_interrupted(folder)
     recovered = _recover(folder)
     shutil.rmtree(folder.cache, ignore_errors=True)

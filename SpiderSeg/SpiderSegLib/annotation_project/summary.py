@@ -10,6 +10,7 @@ from typing import Any
 from SpiderSegLib.annotation_project.predictions import PredictionFacts
 from SpiderSegLib.corrections.history import History
 from SpiderSegLib.corrections.level_json import naming_body, naming_of
+from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.corrections.revision import Status
 from SpiderSegLib.corrections.series_record import SeriesRecord
 from SpiderSegLib.level_names import LevelNaming
@@ -45,7 +46,8 @@ class SeriesSummary:
 
     annotator, updated_utc, provenance, reason and naming are those of the newest revision; minutes are of all revisions; values and findings
     those of the newest mask, a person's or else the model's. accepted: id of the mask that may train, '' without one; may_validate: whether
-    it may judge models. prediction_model: '' without a prediction. damaged: files of its history that can't be read.
+    it may judge models. prediction_model: '' without a prediction. agreement: mean Dice of the structures of the last mask that went on from
+    another person's, None without one. damaged: files of its history that can't be read.
     """
 
     series: str
@@ -71,6 +73,7 @@ class SeriesSummary:
     worst_finding: str = ""
     prediction_model: str = ""
     uncertainty: Mapping[str, Any] | None = None
+    agreement: float | None = None
     damaged: int = 0
 
     @property
@@ -122,6 +125,7 @@ def summarize(record: SeriesRecord, history: History, prediction: PredictionFact
         worst_finding=latest.worst_finding if latest else "",
         prediction_model=prediction.model_id if prediction else "",
         uncertainty=prediction.uncertainty if prediction else None,
+        agreement=_agreement(history),
         damaged=len(history.damaged),
     )
 
@@ -132,3 +136,14 @@ def _state(history: History, prediction: PredictionFacts | None) -> SeriesState:
     if history.newest is not None:
         return _STATE_OF_STATUS[history.newest.status]
     return SeriesState.NEW if prediction is None else SeriesState.PREDICTED
+
+
+def _agreement(history: History) -> float | None:
+    for revision in reversed(history.by_people):
+        parent = history.by_id.get(revision.parent)
+        if parent is None or parent.is_by_model or revision.to_parent is None or same_person(history.maker(parent), revision.annotator):
+            continue
+        # A structure that only one of them has is a disagreement.
+        dice = [change.dice or 0.0 for change in revision.to_parent.structures]
+        return sum(dice) / len(dice) if dice else None
+    return None

@@ -20,7 +20,7 @@ class ProjectFolder:
     """
 
     root: Path
-    disk: Disk = field(default_factory=Disk)
+    disk: Disk = field(default_factory=Disk, compare=False, repr=False)
 
     @property
     def settings(self) -> Path:

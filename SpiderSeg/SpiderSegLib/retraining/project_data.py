@@ -13,6 +13,7 @@ from SpiderSegLib.annotation_project.summary import SeriesSummary
 from SpiderSegLib.cases import find_cases
 from SpiderSegLib.corrections.history import read_history
 from SpiderSegLib.corrections.revision import Revision
+from SpiderSegLib.corrections.series_record import read_series_record
 from SpiderSegLib.dataset import DatasetItem
 from SpiderSegLib.errors import DatasetError
 from SpiderSegLib.overview import VALIDATION
@@ -37,7 +38,8 @@ class ProjectData:
 def project_data(project: Project, summaries: Mapping[str, SeriesSummary], champion: ModelRecord, replay: Sequence[DatasetItem] = ()) -> ProjectData:
     """The accepted masks of a project; `replay` is older data from outside, of which validation patients are left out.
 
-    A patient who is frozen never trains, whatever the mask. Raises ProjectError for damaged decisions or models.
+    A patient who is frozen never trains, whatever the mask, nor one whom the source keeps for validation (SPIDER's subset).
+    Raises ProjectError for damaged decisions or models.
     """
     frozen, line = frozen_patients(read_decisions(project.folder)), set(lineage(read_models(project), champion.model_id))
     trained = _trained_masks(project, line)
@@ -51,6 +53,8 @@ def project_data(project: Project, summaries: Mapping[str, SeriesSummary], champ
             continue
         revision = read_history(project.folder, summary.series).accepted
         if revision is None:
+            continue
+        if not is_frozen and read_series_record(project.folder, summary.series).facts.get("subset") == VALIDATION:
             continue
         item = _item(project, summary, revision)
         shares["validation" if is_frozen else "training"].append(revision.seeded_share if revision.source_model in line else 0.0)
