@@ -42,7 +42,7 @@ class Segmentation:
     """All that one run found.
 
     labelmap is uint8 in SPIDER values on the input's grid; probabilities (class, k, j, i) float32 stay on the working grid
-    described by `prepared`.
+    described by `prepared`, and so does disagreement (k, j, i) of the mirrored runs, None without them.
     """
 
     volume: Volume
@@ -58,6 +58,12 @@ class Segmentation:
     probabilities: NDArray[np.float32]
     is_mirrored: bool
     seconds: dict[str, float] = field(default_factory=dict)
+    disagreement: NDArray[np.float32] | None = None
+
+    @property
+    def working_labelmap(self) -> NDArray[np.uint8]:
+        """The labelmap (k, j, i) on the working grid, nearest values."""
+        return _on_working_grid(self.labelmap.array, self.prepared)
 
     @property
     def naming(self) -> LevelNaming:
@@ -101,6 +107,7 @@ def segment(volume: Volume, predictor: Predictor, clock: StageClock | None = Non
         probabilities=prediction.probabilities,
         is_mirrored=prediction.disagreement is not None,
         seconds=clock.seconds,
+        disagreement=prediction.disagreement,
     )
 
 
@@ -115,8 +122,11 @@ def _rows(numbered: InstanceResult, confidences: dict[int, float]) -> tuple[Leve
 def _confidences(
     numbered: InstanceResult, prepared: PreparedVolume, probabilities: NDArray[np.float32], disagreement: NDArray[np.float32] | None
 ) -> dict[int, float]:
-    oriented = prepared.reorientation.apply(numbered.labelmap)
-    return level_confidences(nearest_on_grid(oriented, prepared.array.shape), probabilities, disagreement)
+    return level_confidences(_on_working_grid(numbered.labelmap, prepared), probabilities, disagreement)
+
+
+def _on_working_grid(labelmap: NDArray[np.uint8], prepared: PreparedVolume) -> NDArray[np.uint8]:
+    return nearest_on_grid(prepared.reorientation.apply(labelmap), prepared.array.shape)
 
 
 def _sequence(volume: Volume, classes: NDArray[np.uint8]) -> SequenceGuess:

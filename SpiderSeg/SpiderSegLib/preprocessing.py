@@ -92,7 +92,8 @@ class PreparedVolume:
 
     def restore_classes(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Most probable class on the input's grid, uint8 (k, j, i), of probabilities (class, k, j, i) on the working grid."""
-        best = resample(probabilities[0], self.oriented_shape_kji)
+        # A copy: on a grid of the same shape resampling gives back its input, and the probabilities are the caller's.
+        best = resample(probabilities[0], self.oriented_shape_kji).copy()
         classes = np.zeros(self.oriented_shape_kji, dtype=np.uint8)
         for index in range(1, len(probabilities)):
             candidate = resample(probabilities[index], self.oriented_shape_kji)

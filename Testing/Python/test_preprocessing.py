@@ -88,6 +88,14 @@ def test_the_most_probable_class_wins_and_the_first_on_a_tie():
     np.testing.assert_array_equal(prepared.restore_classes(probabilities)[0], [[0, 0, 0], [2, 2, 2], [0, 0, 0]])
 
 
+def test_probabilities_on_a_grid_of_the_same_shape_stay_the_caller_s():
+    prepared = prepare(Volume(np.eye(3, dtype=np.float32)[None], geometry((3, 3, 1), (1.5, 1.5, 4.0))), CONFIG)
+    probabilities = np.random.default_rng(0).random((3, 1, 3, 3)).astype(np.float32)
+    before = probabilities.copy()
+    prepared.restore_classes(probabilities)
+    np.testing.assert_array_equal(probabilities, before)
+
+
 def test_a_grid_that_fits_is_not_touched():
     array = np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
     np.testing.assert_array_equal(resample(array, (3, 8, 8)), array)

@@ -16,6 +16,7 @@ from typing import Annotated, cast
 
 import typer
 
+from SpiderSegLib.cli import project_app
 from SpiderSegLib.errors import Cancelled, SpiderSegError
 from SpiderSegLib.watchdog import end_with_parent
 
@@ -32,6 +33,7 @@ UsageError = cast(type[typer.BadParameter], typer.BadParameter.__bases__[0])
 logger = logging.getLogger(__name__)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.add_typer(project_app.app, name="project")
 
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda or cuda:N.", show_default=True)]
 
@@ -174,6 +176,22 @@ def evaluate(
 
 
 @app.command()
+def agreement(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A labelmap, or a folder of them.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another of the same series, or a folder of the same file names.")],
+    image: Annotated[Path | None, typer.Option(help="The series itself (a folder of images for folders), behind the picture.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw where they differ to this PNG (for folders: a PNG a series in this folder).")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+) -> None:
+    """Compare two labelmaps of a series as equals: two annotators, two revisions, a person and a model."""
+    from SpiderSegLib.cli import agreement as command
+    from SpiderSegLib.cli.console import set_up_logging
+
+    set_up_logging()
+    raise typer.Exit(command.agreement(a, b, image, picture, json_path))
+
+
+@app.command()
 def train(
     data: Annotated[Path, typer.Option(help="Data set with images/ and masks/, or the folder the data list's paths are relative to.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and curves; made if absent.")],
@@ -237,6 +255,26 @@ def inspect(
 
     set_up_logging()
     raise typer.Exit(command.inspect(dataset, data, csv_path, json_path, picture))
+
+
+@app.command()
+def lint(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Labelmap files, folders of them, or data sets with masks/ (and images/).")],
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Images of the same file names; images/ beside masks/ if not given.")] = None,
+    csv_path: Annotated[Path | None, typer.Option("--csv", help="Write a row for each finding to this file.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    severity: Annotated[str, typer.Option(help="Show what is at least so bad: error, warning or note; the files have everything.")] = "warning",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there is an error.")] = False,
+) -> None:
+    """Find what is wrong with labelmaps: numbering, missing and loose parts, breaks of the canal, implausible sizes."""
+    from SpiderSegLib.cli import lint as command
+    from SpiderSegLib.cli.console import set_up_logging
+    from SpiderSegLib.linter import Severity
+
+    set_up_logging()
+    if severity not in [each.value for each in Severity]:
+        raise typer.BadParameter(f"expected error, warning or note, found {severity!r}", param_hint="--severity")
+    raise typer.Exit(command.run(paths, command.LintOptions(images, csv_path, json_path, Severity(severity), strict)))
 
 
 @app.command()

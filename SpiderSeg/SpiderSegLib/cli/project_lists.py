@@ -1,0 +1,97 @@
+"""`spiderseg project status|next|history`: where a project stands, what comes next, what was saved of a series."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from SpiderSegLib.active_learning.scoring import Strategy
+from SpiderSegLib.active_learning.work_list import work_list
+from SpiderSegLib.annotation_project.index import ProjectIndex
+from SpiderSegLib.annotation_project.project import open_project
+from SpiderSegLib.annotation_project.status import project_status, status_lines
+from SpiderSegLib.annotation_project.summary import SeriesSummary
+from SpiderSegLib.corrections.history import read_history
+from SpiderSegLib.corrections.series_record import read_series_record
+
+
+@dataclass(frozen=True)
+class NextOptions:
+    """The options of `spiderseg project next`."""
+
+    annotator: str
+    strategy: Strategy
+    number: int
+    seed: int
+    is_json: bool
+
+
+def status(root: Path, has_series: bool, is_json: bool) -> int:
+    """Prints the numbers of a project and, on request, a line a series. Returns 0."""
+    project = open_project(root)
+    summaries = ProjectIndex(project).read()
+    found = project_status(project, summaries)
+    if is_json:
+        content = found.as_dict()
+        if has_series:
+            content["per_series"] = [summary.as_dict() for summary in summaries.values()]
+        typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+        return 0
+    for line in status_lines(found):
+        typer.echo(line)
+    if has_series:
+        rows = [["series", "state", "revisions", "minutes", "by", "provenance", "findings"], *map(_row, summaries.values())]
+        typer.echo("\n" + as_table(rows))
+    return 0
+
+
+def next_series(root: Path, options: NextOptions) -> int:
+    """Prints the work list, the next series first, each with its reason. Returns 0."""
+    project = open_project(root)
+    ranked = work_list(project, ProjectIndex(project).read(), options.strategy, options.annotator, options.seed)
+    shown = ranked[: options.number]
+    if options.is_json:
+        rows = [{"series": one.candidate.series, "score": round(one.score, 4), "why": one.explanation} for one in shown]
+        typer.echo(json.dumps({"waiting": len(ranked), "next": rows}, indent=1, ensure_ascii=False))
+    elif not ranked:
+        typer.echo("nothing waits: every series is done, flagged, in conflict, or held by others")
+    else:
+        typer.echo(as_table([[one.candidate.series, one.explanation or "not segmented yet"] for one in shown]))
+        if len(ranked) > len(shown):
+            typer.echo(f"and {len(ranked) - len(shown)} more")
+    return 0
+
+
+def history(root: Path, series: str) -> int:
+    """Prints the revisions of a series, the first one first. Returns 0."""
+    project = open_project(root)
+    read_series_record(project.folder, series)
+    found = read_history(project.folder, series)
+    accepted = found.accepted
+    rows = [["revision", "time", "annotator", "status", "provenance", "minutes", "changed", "from", ""]]
+    for revision in found.revisions:
+        changed = "" if revision.to_parent is None else f"{revision.to_parent.voxels_changed} voxels"
+        marks = [mark for mark, is_so in (("accepted", revision == accepted), ("head", found.is_conflict and revision in found.heads)) if is_so]
+        parents = ", ".join(parent[:12] for parent in revision.parents)
+        cells = [revision.status.value, revision.provenance.value, f"{revision.minutes:.1f}", changed, parents, ", ".join(marks)]
+        rows.append([revision.id[:12], revision.created_utc[:19], revision.annotator, *cells])
+    typer.echo(as_table(rows) if found.revisions else f"{series}: nothing was saved yet")
+    for damaged in found.damaged:
+        typer.echo(f"damaged: {damaged.reason}")
+    return 0
+
+
+def as_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of texts with columns as wide as their widest text."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _row(summary: SeriesSummary) -> list[str]:
+    findings = ", ".join(f"{count} {severity}" for severity, count in summary.findings.items())
+    cells = [str(summary.revisions), f"{summary.minutes:.1f}", summary.annotator, summary.provenance, findings]
+    return [summary.series, summary.state.value, *cells]
