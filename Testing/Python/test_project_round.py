@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from SpiderSegLib.errors import Cancelled, DatasetError
 from SpiderSegLib.io import read_labelmap, write_volume
 from SpiderSegLib.phantom import PhantomConfig, default_geometry, make_phantom
 from SpiderSegLib.retraining.files import RoundFiles
+from SpiderSegLib.retraining.fine_tuning import read_curve
 from SpiderSegLib.retraining.progress import RoundProgress, RoundStage
 from SpiderSegLib.retraining.project_data import project_data, replay_items
 from SpiderSegLib.retraining.project_round import RoundOptions, promote, retrain_project, roll_back, unfinished_round
@@ -181,6 +184,21 @@ def test_rounds_follow_each_other_and_a_person_decides_between_few_patients(proj
     assert run(["project", "models", str(project.root)]) == 0
     assert "reject gen-002 by Eve" in capsys.readouterr().out
     assert verify(project) == ()
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_round(project, spider):
+    for series in ("1_t2", "2_t2"):
+        annotate(project, spider, series)
+    freeze(project, ["2"], "Eve")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "SpiderSegLib"]
+    arguments = ["project", "retrain", str(project.root), "--steps", "2", "--device", "cpu", "--person", "Eve", "--progress", "none"]
+    done = subprocess.run([*torchrun, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[:3000]
+    assert done.stdout.count("A person decides") >= 1
+    assert list(read_models(project)) == ["tiny", "gen-001"]
+    assert [decision.choice for decision in read_decisions(project.folder)] == [Choice.FREEZE, Choice.RETRAIN]
+    assert [point.step for point in read_curve(project.folder.model("gen-001"))] == [1, 2]
 
 
 def test_a_second_project_does_not_share_rounds(project, tmp_path):

@@ -87,6 +87,8 @@ def retrain(root: Path, options: RetrainOptions) -> int:
             progress.report(step.stage.value, step.fraction, _message(step))
 
         outcome = retrain_project(project, ProjectIndex(project).read(), options.person, round_options, report)
+    if outcome is None:  # another process of torchrun tells
+        return 0
     is_quiet = options.progress is ProgressStyle.JSON
     typer.echo(outcome.report, err=is_quiet)
     for criterion in outcome.decision.criteria:

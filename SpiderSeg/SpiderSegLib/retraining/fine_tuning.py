@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from SpiderSegLib.ranks import Rank
 from SpiderSegLib.retraining.files import RoundFiles
 from SpiderSegLib.retraining.opening import OpenRound
 from SpiderSegLib.retraining.progress import RoundStage
@@ -23,8 +24,10 @@ class CurvePoint:
     learning_rate: float
 
 
-def fine_tune(opened: OpenRound) -> Path:
-    """The challenger's checkpoint; trained now unless that was done before. The champion's files are only read.
+def fine_tune(opened: OpenRound, rank: Rank | None = None) -> Path:
+    """The challenger's checkpoint; trained now unless that was done before, by several processes each as its rank.
+
+    The champion's files are only read.
 
     Raises what `training.train` raises, among it Cancelled, after which the same round goes on from the step that was reached.
     """
@@ -44,6 +47,7 @@ def fine_tune(opened: OpenRound) -> Path:
         files.training,
         request.device,
         resume=files.resume_state.is_file(),
+        rank=rank,
         weights=opened.champion.weights,
         on_step=report,
         is_cancelled=opened.is_cancelled,

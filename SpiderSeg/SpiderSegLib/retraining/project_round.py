@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,11 @@ from SpiderSegLib.annotation_project.verification import sha256_of
 from SpiderSegLib.corrections.records import Clock, utc_now
 from SpiderSegLib.dataset import DatasetItem
 from SpiderSegLib.errors import DatasetError, ProjectError
+from SpiderSegLib.ranks import Rank
 from SpiderSegLib.retraining.decision import Decision, DecisionKind, decision_object
 from SpiderSegLib.retraining.files import RoundFiles
+from SpiderSegLib.retraining.fine_tuning import fine_tune
+from SpiderSegLib.retraining.opening import open_round
 from SpiderSegLib.retraining.progress import RoundCallback
 from SpiderSegLib.retraining.project_data import project_data
 from SpiderSegLib.retraining.record import read_request
@@ -24,6 +28,9 @@ from SpiderSegLib.retraining.request import RetrainRequest, RoundNotes
 from SpiderSegLib.retraining.round import read_decision, run_round
 from SpiderSegLib.retraining.wording import headline
 from SpiderSegLib.stages import CancelCallback
+
+#: How often a process looks whether the first one has begun the round.
+POLL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,20 @@ def retrain_project(
     on_progress: RoundCallback | None = None,
     is_cancelled: CancelCallback | None = None,
     clock: Clock = utc_now,
-) -> Outcome:
+) -> Outcome | None:
     """Goes on with the round that was interrupted, else begins one; promotes the challenger when the rule says so.
+
+    Under torchrun all processes train; the first one does the rest, and the others get None.
 
     A round keeps the masks it was begun with; those saved meanwhile are new to the next. Raises DatasetError when nothing is new,
     ProjectError, and what `run_round` raises; the champion then stays.
     """
-    request = unfinished_round(project) or _new_request(project, summaries, options)
+    rank = Rank.from_environment()
+    request = _agreed_request(project, summaries, options, rank)
+    if rank.is_of_torchrun:
+        fine_tune(open_round(request, on_progress if rank.is_first else None, is_cancelled), rank)
+        if not rank.is_first:
+            return None
     decision = run_round(request, on_progress, is_cancelled)
     from SpiderSegLib.weights import load_weights
 
@@ -132,6 +146,19 @@ def roll_back(project: Project, person: str, model_id: str = "", comment: str = 
         raise ProjectError(f"{present.model_id} has no model before it to go back to" if not model_id else f"{model_id} is the champion already")
     _require(project, target)
     return decide(project.folder, Recorded(Choice.ROLL_BACK, person, target, comment=comment), clock)
+
+
+def _agreed_request(project: Project, summaries: Mapping[str, SeriesSummary], options: RoundOptions, rank: Rank) -> RetrainRequest:
+    """The round of all processes: the first one begins it, and the others find it on the disk they share."""
+    if rank.is_first:
+        request = unfinished_round(project) or _new_request(project, summaries, options)
+        if rank.is_of_torchrun:
+            open_round(request)
+        return request
+    # The processes can join each other only once, for the training. When the first one fails, torchrun ends this one.
+    while (begun := unfinished_round(project)) is None:
+        time.sleep(POLL_S)
+    return begun
 
 
 def _new_request(project: Project, summaries: Mapping[str, SeriesSummary], options: RoundOptions) -> RetrainRequest:
