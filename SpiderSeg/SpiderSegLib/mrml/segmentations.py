@@ -33,6 +33,9 @@ from SpiderSegLib.volume import Geometry, Volume
 #: Node reference of a segmentation to the hidden labelmap of what the model drew.
 PREDICTION_ROLE = "SpiderSeg.prediction"
 
+#: Attribute of that labelmap: the model's id.
+MODEL_ATTRIBUTE = "SpiderSeg.model"
+
 #: Colors of the levels are told apart best over the gray image at this opacity; borders of bone stay visible.
 FILL_OPACITY = 0.4
 
@@ -102,7 +105,7 @@ def newSegmentationNode(scene: Any, labelmap: Volume, volumeNode: Any, info: Seg
     for value in sorted(values, key=lambda value: (structure_of(value), level_of(value))):
         _addSharedSegment(node.GetSegmentation(), image, SegmentTags(value, info.naming, info.model_id, info.confidences.get(value)))
     node.EndModify(wasModified)
-    keepPrediction(node, labelmap.array.astype(np.uint8, copy=False))
+    keepPrediction(node, labelmap.array.astype(np.uint8, copy=False), info.model_id)
     placeBeside(scene, node, volumeNode)
     return node
 
@@ -131,13 +134,15 @@ def placeBeside(scene: Any, node: Any, volumeNode: Any) -> None:
 # The prediction
 
 
-def keepPrediction(segmentationNode: Any, labelmap: NDArray[np.uint8]) -> None:
+def keepPrediction(segmentationNode: Any, labelmap: NDArray[np.uint8], modelId: str = "") -> None:
     """Keeps what the model drew, (k, j, i) on the reference grid, as a hidden labelmap node; replaces an earlier one; saved with the scene."""
     scene = segmentationNode.GetScene()
     forgetPrediction(segmentationNode)
     volume = Volume(labelmap, geometryOfImage(referenceImage(segmentationNode)), f"{segmentationNode.GetName()} prediction")
     node = newVolumeNode(scene, volume, className="vtkMRMLLabelMapVolumeNode")
     node.SetHideFromEditors(True)
+    if modelId:
+        node.SetAttribute(MODEL_ATTRIBUTE, modelId)
     node.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
     segmentationNode.SetNodeReferenceID(PREDICTION_ROLE, node.GetID())
 
