@@ -364,8 +364,19 @@ def killed_init(folder: Path) -> int:
     return disk.count
 
 
+#: Ending of a scenario on a file system without hard links.
+WITHOUT_LINKS = " without links"
+
+
+def _no_links(*_: object) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
 def main(scenario: str, folder: str, saves: str = "500") -> None:
     assert "torch" not in sys.modules
+    if scenario.endswith(WITHOUT_LINKS):
+        os.link = _no_links
+        scenario = scenario.removesuffix(WITHOUT_LINKS)
     if scenario == "at once":
         found: dict[str, int] = save_at_once(Path(folder), 4, int(saves))
     elif scenario == "init":

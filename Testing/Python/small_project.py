@@ -54,12 +54,12 @@ def make_project(root: Path, series: Iterable[str] = SERIES, disk: Disk | None =
     return project
 
 
-def add_series(project: Project, name: str, seed: int) -> None:
+def add_series(project: Project, name: str, seed: int, **facts: str) -> None:
     volume = Volume(image(seed), grid())
     path = project.folder.image(name)
     write_volume(path, volume)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    record = SeriesRecord(name, patient_of(name), volume.geometry, sha256, sha256, content_hash(volume), {})
+    record = SeriesRecord(name, patient_of(name), volume.geometry, sha256, sha256, content_hash(volume), facts)
     write_series_record(project.folder, record, "test", StepClock())
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from small_cases import TWO_LEVELS, grid
 from small_project import StepClock, add_series, labelmap, make_project, painted, save_mask, shown
-from SpiderSegLib.corrections import Provenance, Status, read_history, read_mask
-from SpiderSegLib.errors import GeometryError, LabelError, ProjectError
+from SpiderSegLib.annotation_project.project import open_project
+from SpiderSegLib.annotation_project.verification import Harm, verify
+from SpiderSegLib.corrections import Disk, Provenance, Revision, Status, publish, read_history, read_mask
+from SpiderSegLib.errors import GeometryError, LabelError, ProjectError, SpiderSegError
 from SpiderSegLib.io import read_labelmap
 from SpiderSegLib.labels import LevelState, Structure
 from SpiderSegLib.level_names import LevelNaming
@@ -148,6 +150,30 @@ def test_a_manual_mask_is_not_the_model_s_where_a_later_prediction_agrees(projec
     assert second.seeded_share == pytest.approx(6 / 24)
 
 
+def test_a_mask_that_nobody_changed_is_what_it_was_whatever_is_shown_beside_it(project):
+    # Otherwise an unchanged prediction would be 'corrected' as soon as a newer model's stands beside it, and could judge models.
+    for series, is_seeded, expected in (("p1_t1", True, Provenance.REVIEWED_UNCHANGED), ("p1_t2", False, Provenance.MANUAL)):
+        first = save_mask(project, series, shown=shown(*TWO_LEVELS) if is_seeded else None, status=Status.IN_PROGRESS).revision
+        second = save_mask(project, series, parent=first.id, shown=shown(1, 2, 201, model_id="gen-001")).revision
+        assert (second.provenance, second.seeded_share) == (expected, float(is_seeded))
+
+
+@pytest.mark.parametrize("before", [None, shown(1, model_id="gen-000")])
+def test_saving_again_does_not_change_the_share_that_models_drew(project, before):
+    first = save_mask(project, values=(1, 2, 201), shown=before).revision
+    second = save_mask(project, values=(1, 2, 201, 0, 100), parent=first.id, shown=shown(*TWO_LEVELS)).revision
+    approved = save_mask(project, values=(1, 2, 201, 0, 100), parent=second.id, status=Status.APPROVED, annotator="Bob").revision
+    # The canal of the prediction, and what an earlier one drew before: 6 voxels of 24 each.
+    assert second.seeded_share == pytest.approx(0.25 if before is None else 0.5)
+    assert approved.seeded_share == second.seeded_share
+
+
+def test_a_mask_made_elsewhere_in_place_of_a_manual_one_is_imported(project):
+    first = save_mask(project).revision
+    second = save_mask(project, values=(1, 2, 201), parent=first.id, is_imported=True).revision
+    assert second.provenance is Provenance.IMPORTED
+
+
 def test_an_imported_mask_says_so_until_somebody_changes_it(project):
     first = save_mask(project, is_imported=True, annotator="import").revision
     same = save_mask(project, parent=first.id).revision
@@ -230,6 +256,12 @@ def test_approving_changed_voxels_is_refused(project):
     first = save_mask(project).revision
     with pytest.raises(ProjectError, match="approving takes a saved mask as it is"):
         save_mask(project, values=(1, 2), parent=first.id, status=Status.APPROVED, annotator="Bob")
+
+
+def test_a_mask_that_is_not_finished_can_not_be_approved(project):
+    first = save_mask(project, status=Status.IN_PROGRESS).revision
+    with pytest.raises(ProjectError, match="Ada has not finished this mask"):
+        save_mask(project, parent=first.id, status=Status.APPROVED, annotator="Bob")
 
 
 @pytest.mark.parametrize(
@@ -335,7 +367,71 @@ def test_a_damaged_mask_is_named_and_does_not_stop_the_next_save(project):
     assert second.history.accepted == second.revision
 
 
+def test_a_damaged_mask_is_not_published(project):
+    first = save_mask(project).revision
+    path = project.folder.revisions_of("p1_t2") / first.mask_file
+    path.write_bytes(path.read_bytes()[:-10])
+    project.folder.mask("p1_t2").unlink()
+    publish(project.folder, "p1_t2")
+    assert not project.folder.mask("p1_t2").exists()
+
+
+@pytest.mark.parametrize("name", ["../p1_t1/x.mha", "..\\x.mha", "C:x.mha", "/x.mha"])
+def test_a_revision_names_no_mask_outside_its_folder(name):
+    with pytest.raises(ProjectError, match="expected the name of a mask file"):
+        Revision("p1_t2", "Ada", Status.DONE, Provenance.MANUAL, name, "", "")
+
+
+class MaskInUse(Disk):
+    """As on Windows while a program has the published mask open."""
+
+    def rename(self, source, target):
+        self._refuse(target)
+        super().rename(source, target)
+
+    def unlink(self, path):
+        self._refuse(path)
+        super().unlink(path)
+
+    def _refuse(self, path):
+        if path.parent.name == "masks" and not path.name.startswith("."):
+            raise PermissionError(13, "in use")
+
+
+@pytest.mark.parametrize(("status", "reason"), [(Status.DONE, ""), (Status.FLAGGED, "motion")])
+def test_a_mask_that_is_saved_but_not_published_is_saved(project, status, reason, caplog):
+    # An error would have its annotator save it again, and be in conflict with themselves.
+    first = save_mask(project).revision
+    busy = open_project(project.root, MaskInUse())
+    saved = save_mask(busy, values=(1, 2), parent=first.id, status=status, reason=reason)
+    assert saved.history.newest == saved.revision
+    assert "the mask itself is saved" in caplog.text
+    assert [problem.harm for problem in verify(project)] == [Harm.DERIVED]
+
+
 def test_series_do_not_see_each_other_s_revisions(project):
     add_series(project, "p3_t2", 9)
     save_mask(project, series="p1_t2")
     assert read_history(project.folder, "p3_t2").revisions == ()
+
+
+@pytest.mark.parametrize("place", ["revisions", "revisions/p1_t2"])
+def test_a_folder_that_is_a_file_is_named_and_nothing_is_half_saved(project, place):
+    path = project.root / place
+    if path.is_dir():
+        path.rmdir()
+    path.write_text("in the way")
+    with pytest.raises(SpiderSegError, match=place.partition("/")[0]):
+        save_mask(project)
+    assert path.read_text() == "in the way"
+    path.unlink()
+    assert read_history(project.folder, "p1_t2").revisions == ()
+
+
+def test_masks_that_is_a_file_is_named_and_the_mask_is_saved_once(project, caplog):
+    project.folder.masks.rmdir()
+    project.folder.masks.write_text("in the way")
+    save_mask(project)
+    assert "masks" in caplog.text
+    assert project.folder.masks.read_text() == "in the way"
+    assert len(read_history(project.folder, "p1_t2").revisions) == 1

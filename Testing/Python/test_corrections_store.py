@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 
 from small_cases import TWO_LEVELS
 from small_project import StepClock, labelmap, make_project, save_mask
-from SpiderSegLib.corrections import UnsavedEdit, drop_edit, hold, keep_edit, kept_edit, kept_series, leases, release
-from SpiderSegLib.corrections.disk import is_abandoned, temporary_name
+from SpiderSegLib.corrections import Disk, UnsavedEdit, drop_edit, hold, keep_edit, kept_edit, kept_series, leases, read_series_record, release
+from SpiderSegLib.corrections.disk import is_abandoned, put_new, temporary_name
 from SpiderSegLib.corrections.journal import noted_files
 from SpiderSegLib.corrections.names import check_name, is_name, safe_name, same_person
 from SpiderSegLib.corrections.schema import NewerSchema, migrated
-from SpiderSegLib.errors import ProjectError
+from SpiderSegLib.errors import OutputError, ProjectError
 from SpiderSegLib.level_names import LevelNaming
 from SpiderSegLib.series_names import patient_of, sequence_of
 
@@ -190,6 +191,42 @@ def test_what_is_saved_is_noted_and_a_torn_line_hides_nothing(project):
 def test_a_journal_never_leads_out_of_the_project(project):
     (project.folder.journal / "other.jsonl").write_text('{"file": "../../etc/passwd"}\n{"file": "/etc/passwd"}\n[1]\n')
     assert all(path.is_relative_to(project.root) and ".." not in path.parts for path in noted_files(project.folder))
+
+
+def no_links(*_):
+    raise OSError(1, "Operation not permitted")
+
+
+def test_without_hard_links_a_new_file_is_whole_or_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.link", no_links)
+    path = tmp_path / "record.json"
+    assert put_new(Disk(), path, lambda temporary: temporary.write_text("first"))
+    assert not put_new(Disk(), path, lambda temporary: temporary.write_text("second"))
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["first"]
+    # Nothing writes into a file that has its name already: a kill in the middle of that would leave half a record.
+    monkeypatch.setattr("pathlib.Path.replace", no_links)
+    with pytest.raises(OutputError):
+        put_new(Disk(), tmp_path / "other.json", lambda temporary: temporary.write_text("third"))
+    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_a_link_that_a_share_made_and_denies_is_made(tmp_path, monkeypatch):
+    import os
+
+    link = os.link
+
+    def retried(source, target):
+        link(source, target)
+        raise FileExistsError(17, "File exists")
+
+    monkeypatch.setattr("os.link", retried)
+    assert put_new(Disk(), tmp_path / "record.json", lambda temporary: temporary.write_text("first"))
+
+
+def test_the_record_of_a_series_counts_under_its_own_name_alone(project):
+    shutil.copy(project.folder.series_record("p1_t2"), project.folder.series_record("p9_t2"))
+    with pytest.raises(ProjectError, match=r"expected the record of p9_t2, found that of p1_t2"):
+        read_series_record(project.folder, "p9_t2")
 
 
 def test_a_file_that_a_running_process_writes_is_not_abandoned(tmp_path):

@@ -28,7 +28,17 @@ def inject(scenario: str, folder: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize(
     ("scenario", "fewest_kills"),
-    [("first save", 30), ("save", 50), ("autosave", 20), ("freeze", 15), ("promote", 15), ("retrain", 45), ("import", 60), ("rebuild", 40)],
+    [
+        ("first save", 30),
+        ("save", 50),
+        ("autosave", 20),
+        ("freeze", 15),
+        ("promote", 15),
+        ("retrain", 45),
+        ("import", 60),
+        ("rebuild", 40),
+        ("freeze without links", 15),
+    ],
 )
 def test_a_kill_or_a_full_disk_loses_nothing_but_what_was_being_done(scenario, fewest_kills, tmp_path):
     counts = inject(scenario, tmp_path)

@@ -14,6 +14,7 @@ from SpiderSegLib.annotation_project.predictions import read_prediction, read_pr
 from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.cli.main import run
 from SpiderSegLib.corrections import hold, read_history
+from SpiderSegLib.errors import OutputError
 from SpiderSegLib.io import read_labelmap, write_volume
 from SpiderSegLib.phantom import default_geometry, make_phantom
 
@@ -141,8 +142,9 @@ def test_a_mask_saved_from_a_file_is_measured_against_the_prediction(root, tmp_p
     assert open_project(root).folder.mask("2_t2").is_file()
 
 
-def test_a_mask_of_a_series_without_prediction_is_manual(root, tmp_path, capsys):
-    assert "manual" in said(capsys, "save", root, "2_t2", mask_of(root, tmp_path, "2_t2"), "--annotator", "Ada")
+def test_a_mask_from_a_file_is_never_manual(root, tmp_path, capsys):
+    # Who knows what drew it: a prediction made elsewhere must not judge models without a second person.
+    assert "imported" in said(capsys, "save", root, "2_t2", mask_of(root, tmp_path, "2_t2"), "--annotator", "Ada")
 
 
 def test_a_conflict_is_shown_and_settled(root, tmp_path, capsys):
@@ -182,8 +184,35 @@ def test_flagging_keeps_the_reason_and_takes_the_mask_out(root, tmp_path, capsys
     assert not open_project(root).folder.mask("2_t2").exists()
 
 
+def test_a_series_without_a_mask_can_be_flagged(root, capsys):
+    said(capsys, "flag", root, "2_t2", "--annotator", "Ada", "--reason", "motion")
+    assert "2_t2" not in said(capsys, "next", root)
+    assert (newest(root, "2_t2").reason, newest(root, "2_t2").values) == ("motion", ())
+
+
+def test_settling_for_a_mask_of_one_s_own_approves_nothing(root, tmp_path, capsys):
+    said(capsys, "save", root, "2_t2", mask_of(root, tmp_path, "2_t2"), "--annotator", "Ada")
+    ada = newest(root, "2_t2").id
+    said(capsys, "approve", root, "2_t2", "--annotator", "Bob")
+    approved = newest(root, "2_t2").id
+    said(capsys, "save", root, "2_t2", mask_of(root, tmp_path, "2_t2", but=3), "--annotator", "Cyd", "--parent", ada)
+    assert "saved" in said(capsys, "settle", root, "2_t2", approved, "--annotator", "Ada")
+    assert newest(root, "2_t2").status.value == "done"
+
+
+def test_a_full_disk_ends_predicting(root, capsys, monkeypatch):
+    def full(*_):
+        raise OutputError("predictions: can't write: No space left on device")
+
+    monkeypatch.setattr("SpiderSegLib.active_learning.pre_segmenting.write_prediction", full)
+    text = refused(capsys, "predict", root, "--progress", "none")
+    assert "No space left" in text
+    assert "2_t2: not segmented" not in text
+
+
 def test_freezing_tells_who_may_and_then_does_it(root, tmp_path, capsys):
     said(capsys, "save", root, "2_t2", mask_of(root, tmp_path, "2_t2"), "--annotator", "Ada")
+    said(capsys, "approve", root, "2_t2", "--annotator", "Bob")
     text = said(capsys, "freeze", root)
     assert "no second person has approved" in text.splitlines()[1]
     assert "may be frozen" in text.splitlines()[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ import numpy as np
 import pytest
 
 from small_cases import write_overview
+from small_project import TrainedOnNobody, add_series, add_small_model, make_project, save_mask
 from SpiderSegLib.active_learning.pre_segmenting import waiting_series
 from SpiderSegLib.annotation_project.decisions import Choice, read_decisions, validation_uses
+from SpiderSegLib.annotation_project.exclusive import retraining_turn
 from SpiderSegLib.annotation_project.index import ProjectIndex
 from SpiderSegLib.annotation_project.models import champion, read_models
 from SpiderSegLib.annotation_project.project import Project, create_project, open_project
@@ -19,14 +23,18 @@ from SpiderSegLib.annotation_project.validation_patients import freeze
 from SpiderSegLib.annotation_project.verification import verify
 from SpiderSegLib.cli.main import run
 from SpiderSegLib.corrections import Correction, ShownPrediction, Status, save, series_names
-from SpiderSegLib.errors import Cancelled, DatasetError
+from SpiderSegLib.errors import Cancelled, DatasetError, ProjectError
 from SpiderSegLib.io import read_labelmap, write_volume
 from SpiderSegLib.phantom import PhantomConfig, default_geometry, make_phantom
+from SpiderSegLib.retraining import project_round
+from SpiderSegLib.retraining.decision import Decision, DecisionKind, decision_object
 from SpiderSegLib.retraining.files import RoundFiles
 from SpiderSegLib.retraining.fine_tuning import read_curve
+from SpiderSegLib.retraining.opening import open_round
 from SpiderSegLib.retraining.progress import RoundProgress, RoundStage
 from SpiderSegLib.retraining.project_data import project_data, replay_items
-from SpiderSegLib.retraining.project_round import RoundOptions, promote, retrain_project, roll_back, unfinished_round
+from SpiderSegLib.retraining.project_round import RoundOptions, promote, record_outcome, retrain_project, roll_back, unfinished_round
+from SpiderSegLib.retraining.request import RetrainRequest
 
 OPTIONS = RoundOptions(steps=2, device="cpu", workers=0)
 
@@ -124,6 +132,95 @@ def test_patients_whom_their_source_keeps_for_validation_do_not_train(tmp_path, 
     project = open_project(root)
     data = project_data(project, summaries(project), champion(project))
     assert (names(data.new), names(data.validation)) == (["1_t2"], [])
+
+
+@pytest.fixture
+def small(tmp_path) -> Project:
+    """Three patients with manual masks, without networks."""
+    made = make_project(tmp_path / "small", ["p1_t1", "p1_t2", "p2_t2", "p3_t2"])
+    add_small_model(made)
+    for series in ("p1_t2", "p2_t2", "p3_t2"):
+        save_mask(made, series)
+    return made
+
+
+def test_a_patient_whom_the_source_keeps_for_validation_does_not_train_with_any_series(small):
+    add_series(small, "p2_t1", 9, subset="validation")
+    data = project_data(small, summaries(small), champion(small))
+    assert names(data.new) == ["p1_t2", "p3_t2"]
+
+
+def test_a_changed_index_lets_no_frozen_patient_train(small):
+    freeze(small, ["p1"], "Eve")
+    summaries(small)
+    (kept,) = small.folder.cache.iterdir()
+    kept.write_text(kept.read_text().replace('"patient_id":"p1"', '"patient_id":"p9"'))
+    assert {summary.patient_id for summary in summaries(small).values()} == {"p9", "p2", "p3"}
+    data = project_data(small, summaries(small), champion(small))
+    assert (names(data.new), names(data.validation)) == (["p2_t2", "p3_t2"], ["p1_t2"])
+
+
+def test_a_mask_that_is_not_what_was_saved_neither_trains_nor_judges(small):
+    (mask,) = small.folder.revisions_of("p2_t2").glob("*.mha")
+    mask.write_bytes(next(small.folder.revisions_of("p1_t2").glob("*.mha")).read_bytes() + b"x")
+    with pytest.raises(ProjectError, match="not the mask that was saved"):
+        project_data(small, summaries(small), champion(small))
+
+
+def begun(project: Project) -> RetrainRequest:
+    """A round of which the request is on disk."""
+    request = project_round._new_request(project, summaries(project), OPTIONS)
+    open_round(request)
+    return request
+
+
+def test_a_round_that_trains_on_patients_frozen_meanwhile_is_given_up(project, spider):
+    for series in ("1_t2", "2_t2"):
+        annotate(project, spider, series)
+    request = begun(project)
+    assert unfinished_round(project) == request
+    freeze(project, ["1"], "Eve")
+    assert unfinished_round(project) is None
+    decision = Decision(DecisionKind.PROMOTE, True, (), ("better",), 12, 12)
+    with pytest.raises(ProjectError, match="frozen for validation since it began, and is given up: 1;"):
+        record_outcome(project, request, TrainedOnNobody("gen-001", ("1", "2")), decision, "Eve")
+    assert list(read_models(project)) == ["tiny"]
+
+
+def test_a_kill_between_the_decision_and_what_follows_from_it_is_made_good(project, spider, monkeypatch):
+    annotate(project, spider, "1_t2")
+    request = begun(project)
+    decision = Decision(DecisionKind.PROMOTE, True, (), ("better",), 12, 12)
+    (request.out / "models").mkdir()
+    (request.out / "models" / "model.pt").write_bytes(b"trained")
+    RoundFiles(request.out).decision.write_text(json.dumps({"decision": decision_object(decision)}))
+    decide = project_round.decide
+    # One decision more with each try: none, the round's, the promotion.
+    for n_decisions in (0, 1, 2):
+        left = iter(range(n_decisions))
+        monkeypatch.setattr(project_round, "decide", lambda *arguments, left=left: decide(*arguments) if next(left, None) is not None else killed())
+        assert unfinished_round(project) == request
+        with contextlib.suppress(KeyboardInterrupt):
+            record_outcome(project, request, TrainedOnNobody("gen-001", ("1",)), decision, "Eve")
+    assert unfinished_round(project) is None
+    assert champion(project).model_id == "gen-001"
+    assert [one.choice for one in read_decisions(project.folder)] == [Choice.RETRAIN, Choice.PROMOTE]
+
+
+def killed() -> None:
+    raise KeyboardInterrupt
+
+
+def test_one_round_at_a_time(small):
+    with retraining_turn(small.folder), pytest.raises(ProjectError, match="another round of retraining of this project is at work"):
+        retrain_project(small, summaries(small), "Eve", OPTIONS)
+    assert not (small.folder.models / "gen-001").exists()
+
+
+def test_nothing_is_trained_from_weights_that_are_not_the_champion_s(small):
+    (small.folder.model(champion(small).model_id) / "models" / "model.pt").write_bytes(b"other")
+    with pytest.raises(ProjectError, match="not the weights of"):
+        retrain_project(small, summaries(small), "Eve", OPTIONS)
 
 
 def test_nothing_new_is_said_before_anything_is_made(project):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import shutil
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 
 from small_cases import TWO_LEVELS
 from small_project import MODEL, SERIES, StepClock, add_series, add_small_model, labelmap, make_project, painted, save_mask, shown
-from SpiderSegLib.annotation_project.decisions import Choice, Decision, decide, frozen_patients, read_decisions
+from SpiderSegLib.annotation_project import verification
+from SpiderSegLib.annotation_project.decisions import Choice, Decision, decide, frozen_patients, read_decisions, validation_uses
 from SpiderSegLib.annotation_project.exclusive import import_turn
 from SpiderSegLib.annotation_project.index import ProjectIndex
 from SpiderSegLib.annotation_project.models import champion, lineage, new_model_id, read_models
@@ -21,7 +24,8 @@ from SpiderSegLib.annotation_project.status import project_status, status_lines
 from SpiderSegLib.annotation_project.summary import SeriesState
 from SpiderSegLib.annotation_project.validation_patients import choose_patients, eligible_patients, freeze
 from SpiderSegLib.annotation_project.verification import Harm, verify
-from SpiderSegLib.corrections import Status, hold, read_history, read_series_record
+from SpiderSegLib.corrections import Disk, Status, hold, read_history, read_series_record
+from SpiderSegLib.corrections.records import record_id
 from SpiderSegLib.errors import OutputError, ProjectError
 from SpiderSegLib.retraining.project_round import promote, reject, roll_back
 
@@ -150,6 +154,18 @@ def test_nothing_is_read_again_that_did_not_change(project, monkeypatch):
     assert ProjectIndex(project).read()["p1_t2"].state is SeriesState.DONE
 
 
+def test_what_could_not_be_read_for_a_moment_is_read_again(project, monkeypatch):
+    save_mask(project)
+
+    def unreachable(path):
+        raise ProjectError(f"{path}: the share is out of reach")
+
+    monkeypatch.setattr("SpiderSegLib.corrections.records.read_json", unreachable)
+    assert ProjectIndex(project).read()["p1_t2"].damaged == 1
+    monkeypatch.undo()
+    assert ProjectIndex(project).read()["p1_t2"].state is SeriesState.DONE
+
+
 def test_the_status_counts(project):
     save_mask(project, minutes=90)
     save_mask(project, "p2_t2", status=Status.FLAGGED, reason="motion")
@@ -234,6 +250,12 @@ def test_a_damaged_decision_stops_everything_that_rests_on_it(project):
         read_decisions(project.folder)
 
 
+def test_only_rounds_that_validation_patients_judged_use_them(project):
+    for n_patients in (0, 3):
+        decide(project.folder, Decision(Choice.RETRAIN, "Eve", "gen-001", details={"decision": {"n_patients": n_patients}}))
+    assert validation_uses(read_decisions(project.folder)) == 1
+
+
 def test_ids_of_models_go_on_after_a_round_that_failed(project):
     assert new_model_id(project) == "gen-001"
     project.folder.model("gen-007").mkdir()
@@ -249,6 +271,16 @@ def test_patients_with_manual_masks_may_be_frozen(project):
     freeze(project, ["p1"], "Eve")
     assert frozen_patients(read_decisions(project.folder)) == {"p1"}
     assert eligible_patients(project) == ()
+
+
+def test_the_tables_name_a_patient_as_validation_from_the_freezing_on(project):
+    for series in ("p1_t2", "p2_t2"):
+        save_mask(project, series)
+    rebuild(project)
+    freeze(project, ["p1"], "Eve")
+    sides = {row["new_file_name"]: row["subset"] for row in csv.DictReader(project.folder.overview.read_text().splitlines())}
+    assert sides == {"p1_t1": "validation", "p1_t2": "validation", "p2_t2": "training"}
+    assert [case["label"] for case in json.loads(project.folder.datalist.read_text())["training"]] == ["masks/p2_t2.mha"]
 
 
 @pytest.mark.parametrize(
@@ -367,6 +399,39 @@ def test_a_mask_that_no_record_names_is_moved_not_removed(busy):
     (moved,) = rebuild(busy).recovered
     assert moved.read_bytes() == b"somebody's work"
     assert verify(busy) == ()
+
+
+def test_an_unfinished_record_with_hostile_names_is_removed(busy):
+    place = busy.folder.revisions_of("p1_t2")
+    body = {"series": "p1_t2", "created_utc": "../x", "annotator": "x", "mask": {"file": "../../images/p1_t2.mha", "sha256": ""}}
+    path = place / ".spiderseg-elsewhere~1-1~ab.json"
+    path.write_text(json.dumps({"id": record_id(body), **body}))
+    os.utime(path, (0, 0))
+    assert rebuild(busy).removed == (path,)
+    assert verify(busy) == ()
+
+
+def test_a_folder_of_many_images_is_not_listed_again_for_each(project, monkeypatch):
+    listed = []
+    monkeypatch.setattr(verification, "_names", lambda folder, names=verification._names: (listed.append(folder), names(folder))[1])
+    verification.orphans(project.folder)
+    before = len(listed)
+    for seed in range(20):
+        add_series(project, f"q{seed}_t2", seed)
+    listed.clear()
+    verification.orphans(project.folder)
+    assert len(listed) == before
+
+
+def test_a_prediction_whose_replacing_was_interrupted_is_made_again(project):
+    class FullDisk(Disk):
+        def write(self, path, writer):
+            raise OSError(28, "No space left on device")
+
+    predict(project, "p1_t1", 1, 2)
+    with pytest.raises(OutputError, match="No space left"):
+        predict(open_project(project.root, FullDisk()), "p1_t1", 1, 2, model_id="gen-001")
+    assert states(project)["p1_t1"] is SeriesState.NEW
 
 
 def test_nothing_is_rebuilt_while_an_import_is_at_work(busy):

@@ -11,7 +11,7 @@ from SpiderSegLib.annotation_project.models import ModelRecord
 from SpiderSegLib.annotation_project.predictions import PredictionFacts, write_prediction
 from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesSummary
-from SpiderSegLib.errors import Cancelled, ProjectError, SpiderSegError
+from SpiderSegLib.errors import Cancelled, OutputError, ProjectError, SpiderSegError
 from SpiderSegLib.io import read_volume
 from SpiderSegLib.linter import Finding, Severity, lint
 from SpiderSegLib.stages import Stage, StageClock
@@ -41,14 +41,15 @@ def pre_segment(
 ) -> PreSegmented:
     """Segments one series after another; each is complete on disk before the next begins, so that a run can stop anywhere and go on.
 
-    `clock_of` makes the clock of a series from its number and name. Raises Cancelled on request; what was done stays.
+    `clock_of` makes the clock of a series from its number and name. Raises Cancelled on request, and OutputError when a prediction can't be
+    written (the next could not either); what was done stays.
     """
     done, failed = [], {}
     for number, name in enumerate(series):
         try:
             _segment_one(project, name, champion, predictor, clock_of(number, name))
             done.append(name)
-        except Cancelled:
+        except (Cancelled, OutputError):
             raise
         except SpiderSegError as error:
             logger.warning("%s: not segmented: %s", name, error)

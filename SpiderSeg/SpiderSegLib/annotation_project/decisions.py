@@ -69,8 +69,13 @@ def frozen_patients(decisions: Sequence[Decision]) -> frozenset[str]:
 
 
 def validation_uses(decisions: Sequence[Decision]) -> int:
-    """How many rounds the validation patients have judged: the more, the more the models fit them by choice."""
-    return sum(decision.choice is Choice.RETRAIN for decision in decisions)
+    """How many rounds validation patients have judged: the more, the more the models fit them by choice. Rounds without any are no use."""
+    return sum(decision.choice is Choice.RETRAIN and _is_judged(decision) for decision in decisions)
+
+
+def _is_judged(decision: Decision) -> bool:
+    found = decision.details.get("decision")
+    return not isinstance(found, dict) or found.get("n_patients") != 0
 
 
 def champion_id(decisions: Sequence[Decision]) -> str | None:

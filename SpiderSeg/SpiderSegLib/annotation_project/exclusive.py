@@ -1,4 +1,7 @@
-"""One import into a project at a time: two at once could take one image twice, or give two patients one number."""
+"""What only one process at a time may do to a project: import, and retrain.
+
+Two imports at once could take one image twice, or give two patients one number; two trainings would write into one folder.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +17,27 @@ from SpiderSegLib.errors import InputError, ProjectError
 from SpiderSegLib.io import bytes_writer
 from SpiderSegLib.process_table import ProcessIdentity, identity_of, is_running
 
-#: The note of a process on another computer is void when it was not renewed for so long: a series takes seconds, a slow share minutes.
+#: The note of a process on another computer is void when it was not renewed for so long: a series or a training step takes seconds, a slow
+#: share minutes.
 ABANDONED_AFTER_S = 1800.0
 
 RENEWED_EVERY_S = 60.0
 
 
-class ImportTurn:
-    """The turn of this process, kept by a note among the leases; `renew` says that it is still at work."""
+class Turn:
+    """The turn of this process at `what`, kept by a note among the leases; `renew` says that it is still at work."""
 
-    def __init__(self, folder: ProjectFolder) -> None:
-        self._folder = folder
-        self._path = note_of(folder)
+    def __init__(self, folder: ProjectFolder, path: Path, what: str) -> None:
+        self._folder, self._path, self._what = folder, path, what
         self._content = bytes_writer(f"{computer_name()}~{identity_of(os.getpid()) or os.getpid()}".encode())
         self._renewed_s = time.monotonic()
 
     def take(self) -> None:
-        """Raises ProjectError when another import is at work."""
+        """Raises ProjectError when another process is at it."""
         if put_new(self._folder.disk, self._path, self._content):
             return
         if not _is_abandoned(self._path):
-            raise ProjectError(f"{self._folder.root}: another import into this project is at work; wait until it has ended ({self._path.name})")
+            raise ProjectError(f"{self._folder.root}: {self._what} is at work; wait until it has ended ({self._path.name})")
         put(self._folder.disk, self._path, self._content)
 
     def renew(self) -> None:
@@ -48,9 +51,21 @@ class ImportTurn:
 
 
 @contextlib.contextmanager
-def import_turn(folder: ProjectFolder) -> Iterator[ImportTurn]:
+def import_turn(folder: ProjectFolder) -> Iterator[Turn]:
     """Lets one import at a time into its block. Raises ProjectError when another is at work; one that was killed is none."""
-    turn = ImportTurn(folder)
+    with _turn(Turn(folder, note_of(folder), "another import into this project")) as turn:
+        yield turn
+
+
+@contextlib.contextmanager
+def retraining_turn(folder: ProjectFolder) -> Iterator[Turn]:
+    """Lets one round of retraining at a time into its block. Raises ProjectError when another is at work; one that was killed is none."""
+    with _turn(Turn(folder, folder.leases / "retrain.note", "another round of retraining of this project")) as turn:
+        yield turn
+
+
+@contextlib.contextmanager
+def _turn(turn: Turn) -> Iterator[Turn]:
     turn.take()
     try:
         yield turn

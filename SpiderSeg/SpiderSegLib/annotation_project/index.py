@@ -61,7 +61,9 @@ class ProjectIndex:
         for series in series_names(self._folder):
             seen = _seen(self._folder, series, predictions, series in histories)
             before = self._kept.get(series)
-            current = before if before is not None and before.seen == seen else self._made(series, seen)
+            # What could not be read a moment ago (a share out of reach, a file in use) may be readable now.
+            is_true = before is not None and before.seen == seen and not before.summary.damaged
+            current = before if is_true else self._made(series, seen)
             if current is not None:
                 kept[series] = current
         if kept != self._kept:

@@ -15,7 +15,7 @@ from SpiderSegLib.corrections.folder import ProjectFolder
 from SpiderSegLib.corrections.names import is_name
 from SpiderSegLib.corrections.records import read_json
 from SpiderSegLib.corrections.saving import ShownPrediction, encoded_mask
-from SpiderSegLib.errors import LabelError, ProjectError, SpiderSegError
+from SpiderSegLib.errors import LabelError, OutputError, ProjectError, SpiderSegError
 from SpiderSegLib.io import bytes_writer, read_labelmap
 from SpiderSegLib.labels import LevelState, check_values
 from SpiderSegLib.level_names import USUAL_LUMBAR_COUNT, LevelNaming
@@ -24,6 +24,8 @@ from SpiderSegLib.volume import Volume
 
 #: What a project adds to the sidecar of a run.
 _KEY = "project"
+
+_ADVICE = "spiderseg project rebuild removes it, then spiderseg project predict makes it again"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class PredictionFacts:
 def write_prediction(folder: ProjectFolder, series: str, labelmap: Volume, facts: PredictionFacts, sidecar: Mapping[str, Any]) -> None:
     """Replaces the prediction of a series. Raises OutputError; then the earlier one may be gone, and is made again."""
     encoded = encoded_mask(labelmap)
+    try:
+        # Gone first: an old sidecar beside a new mask would be a damaged prediction, none at all is made again.
+        folder.disk.unlink(folder.prediction_sidecar(series))
+    except OSError as error:
+        raise OutputError(f"{folder.prediction_sidecar(series)}: can't be replaced: {error.strerror}") from error
     added = {
         "model_id": facts.model_id,
         "mask_sha256": hashlib.sha256(encoded).hexdigest(),
@@ -76,7 +83,7 @@ def read_prediction_facts(folder: ProjectFolder, series: str) -> PredictionFacts
             mask_sha256=str(added["mask_sha256"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, LabelError) as error:
-        raise ProjectError(f"{path}: expected the sidecar of a prediction; spiderseg project predict makes it again ({error})") from error
+        raise ProjectError(f"{path}: expected the sidecar of a prediction ({error}); {_ADVICE}") from error
 
 
 def read_prediction(folder: ProjectFolder, series: str) -> ShownPrediction | None:
@@ -86,15 +93,15 @@ def read_prediction(folder: ProjectFolder, series: str) -> ShownPrediction | Non
         return None
     try:
         if hashlib.sha256(path.read_bytes()).hexdigest() != facts.mask_sha256:
-            raise ProjectError(f"{path}: not the mask its sidecar describes; spiderseg project predict makes it again")
+            raise ProjectError(f"{path}: not the mask its sidecar describes; {_ADVICE}")
         labels = read_labelmap(path).array
         check_values(np.unique(labels), str(path))
     except OSError as error:
-        raise ProjectError(f"{path}: can't be read ({error.strerror}); spiderseg project predict makes it again") from error
+        raise ProjectError(f"{path}: can't be read ({error.strerror}); {_ADVICE}") from error
     except ProjectError:
         raise
     except SpiderSegError as error:
-        raise ProjectError(f"{path}: damaged ({error}); spiderseg project predict makes it again") from error
+        raise ProjectError(f"{path}: damaged ({error}); {_ADVICE}") from error
     return ShownPrediction(labels.astype(np.uint8), facts.model_id, facts.naming)
 
 

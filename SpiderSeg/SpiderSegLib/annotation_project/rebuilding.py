@@ -77,7 +77,7 @@ def _finished_name(folder: ProjectFolder, path: Path) -> Path | None:
         target = path.with_name(f"{record_stem(body['created_utc'], body['annotator'], body['id'])}{RECORD_SUFFIX}")
         mask = path.with_name(body["mask"]["file"] or target.with_suffix(MASK_SUFFIX).name)
         return target if not target.exists() and sha256_of(mask) == body["mask"]["sha256"] else None
-    except (ProjectError, OSError, KeyError, TypeError):
+    except (ProjectError, OSError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from SpiderSegLib.annotation_project.decisions import Choice, Decision, decide, frozen_patients, read_decisions
-from SpiderSegLib.annotation_project.models import ModelRecord, read_models
+from SpiderSegLib.annotation_project.exporting import write_tables
+from SpiderSegLib.annotation_project.models import read_models
 from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.corrections.history import read_history
 from SpiderSegLib.corrections.records import Clock, utc_now
 from SpiderSegLib.corrections.revision import Provenance
 from SpiderSegLib.corrections.series_record import SeriesRecord, read_series_record, series_names
-from SpiderSegLib.errors import ProjectError
+from SpiderSegLib.errors import ProjectError, SpiderSegError
 from SpiderSegLib.series_names import natural_key
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,15 @@ class Refusal:
 
     patient_id: str
     reason: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The patients and images that trained a model."""
+
+    model_id: str
+    patients: frozenset[str]
+    images_sha256: frozenset[str]
 
 
 def patients_of(project: Project) -> dict[str, tuple[SeriesRecord, ...]]:
@@ -36,8 +49,10 @@ def patients_of(project: Project) -> dict[str, tuple[SeriesRecord, ...]]:
 
 def refusals(project: Project, patients: Iterable[str]) -> tuple[Refusal, ...]:
     """Why patients may not be frozen, those who may left out."""
-    series, models, frozen = patients_of(project), read_models(project), frozen_patients(read_decisions(project.folder))
-    reasons = ((patient, _reason(project, patient, series.get(patient, ()), models, frozen)) for patient in patients)
+    series, frozen = patients_of(project), frozen_patients(read_decisions(project.folder))
+    models = read_models(project).values()
+    seen = [_Seen(one.model_id, frozenset(one.training_patients), frozenset(one.training_image_sha256.values())) for one in models]
+    reasons = ((patient, _reason(project, patient, series.get(patient, ()), seen, frozen)) for patient in patients)
     return tuple(Refusal(patient, reason) for patient, reason in reasons if reason)
 
 
@@ -67,15 +82,25 @@ def freeze(project: Project, patients: Sequence[str], person: str, comment: str 
     refused = refusals(project, chosen)
     if refused:
         raise ProjectError("these patients can't be frozen: " + "; ".join(f"{one.patient_id}: {one.reason}" for one in refused))
-    return decide(project.folder, Decision(Choice.FREEZE, person, patients=chosen, comment=comment), clock)
+    decision = decide(project.folder, Decision(Choice.FREEZE, person, patients=chosen, comment=comment), clock)
+    _write_tables(project)
+    return decision
 
 
-def _reason(project: Project, patient: str, series: Sequence[SeriesRecord], models: Mapping[str, ModelRecord], frozen: frozenset[str]) -> str:
+def _write_tables(project: Project) -> None:
+    """overview.csv and the data list name the sides of the split: `spiderseg train` on the project's folder goes by them."""
+    try:
+        write_tables(project)
+    except SpiderSegError as error:
+        logger.warning("%s; the patients are frozen, and spiderseg project rebuild brings the tables up to date", error)
+
+
+def _reason(project: Project, patient: str, series: Sequence[SeriesRecord], models: Sequence[_Seen], frozen: frozenset[str]) -> str:
     if not series:
         return "no such patient in the project"
     if patient in frozen:
         return "is frozen already"
-    for model in models.values():
+    for model in models:
         found = _trained(model, patient, series)
         if found:
             return found
@@ -90,11 +115,10 @@ def _reason(project: Project, patient: str, series: Sequence[SeriesRecord], mode
     return "its masks began from a prediction or came from outside, and no second person has approved them"
 
 
-def _trained(model: ModelRecord, patient: str, series: Sequence[SeriesRecord]) -> str:
-    hashes = set(model.training_image_sha256.values())
-    same_image = [record.series for record in series if {record.image_sha256, record.source_sha256} & hashes]
+def _trained(model: _Seen, patient: str, series: Sequence[SeriesRecord]) -> str:
+    same_image = [record.series for record in series if {record.image_sha256, record.source_sha256} & model.images_sha256]
     if same_image:
         return f"the image of {', '.join(same_image)} trained the model {model.model_id}"
-    if patient in model.training_patients:
+    if patient in model.patients:
         return f"a patient of this id trained the model {model.model_id}"
     return ""

@@ -189,11 +189,13 @@ def orphans(folder: ProjectFolder) -> tuple[Path, ...]:
 
 
 def _is_unnamed(place: Path, name: str, named: Set[str]) -> bool:
+    if name in named or is_temporary(name):  # nearly all; what follows lists the folder
+        return False
     # While a save is at work in the folder its temporary record may be about to name the file.
     is_busy = any(is_temporary(other) and not is_abandoned(place / other) for other in _names(place))
-    # A damaged record beside the mask is a damage of its own; its mask stays where it is.
+    # Looked for after that: the record may just have got its name. A damaged one is a damage of its own; its mask stays where it is.
     has_record = (place / name).with_suffix(RECORD_SUFFIX).exists()
-    return name not in named and not is_temporary(name) and not is_busy and not has_record
+    return not is_busy and not has_record
 
 
 def _walk(root: Path) -> Iterable[Path]:

@@ -6,16 +6,19 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import typer
 
 from SpiderSegLib.active_learning.pre_segmenting import finding_counts
 from SpiderSegLib.annotation_project.predictions import read_prediction
 from SpiderSegLib.annotation_project.project import Project, open_project
 from SpiderSegLib.corrections import Correction, History, Revision, Saved, Status, read_history, read_mask, read_series_record, release, save
+from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.errors import ProjectError
 from SpiderSegLib.io import read_labelmap, read_volume, write_bytes_atomically
 from SpiderSegLib.level_names import LevelNaming
 from SpiderSegLib.linter import lint
+from SpiderSegLib.volume import Volume
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +38,8 @@ class SaveOptions:
 def save_mask(root: Path, series: str, mask: Path, options: SaveOptions) -> int:
     """Saves a labelmap file as a new revision and says what it was measured to be. Returns 0.
 
-    What an annotator saw is not known here: where the series has a prediction, the mask counts as corrected from it, never as manual.
-    Raises what `save` raises.
+    What an annotator saw is not known here: where the series has a prediction, the mask counts as corrected from it, else as imported; never
+    as manual. Raises what `save` raises.
     """
     project = open_project(root)
     record = read_series_record(project.folder, series)
@@ -59,6 +62,7 @@ def save_mask(root: Path, series: str, mask: Path, options: SaveOptions) -> int:
         comment=options.comment,
         findings=finding_counts(findings),
         worst_finding=findings[0].message if findings else "",
+        is_imported=True,
     )
     return _say(project, save(project.folder, correction))
 
@@ -69,7 +73,15 @@ def approve(root: Path, series: str, annotator: str, comment: str) -> int:
 
 
 def flag(root: Path, series: str, annotator: str, reason: str, comment: str) -> int:
-    """Flags a series with its newest mask, so that it trains nothing. Returns 0. Raises ProjectError without a mask or reason."""
+    """Flags a series with its newest mask, an empty one where there is none, so that it trains nothing. Returns 0.
+
+    Raises ProjectError without a reason, or in a conflict.
+    """
+    project = open_project(root)
+    geometry = read_series_record(project.folder, series).geometry
+    if read_history(project.folder, series).newest is None:
+        empty = Volume(np.zeros(geometry.size_ijk[::-1], np.uint8), geometry, series)
+        return _say(project, save(project.folder, Correction(series, empty, annotator, Status.FLAGGED, reason=reason, comment=comment)))
     return _again(root, series, annotator, Status.FLAGGED, reason, comment)
 
 
@@ -83,7 +95,10 @@ def settle(root: Path, series: str, revision: str, annotator: str, comment: str)
     if kept not in history.heads:
         raise ProjectError(f"{series}: expected one of the heads {', '.join(head.id[:12] for head in history.heads)}, found {kept.id[:12]}")
     others = tuple(head.id for head in history.heads if head != kept)
-    return _say(project, save(project.folder, _repeated(project, kept, annotator, kept.status, kept.reason, comment, others)))
+    # Who settles for a mask of their own does not approve it by that.
+    is_own = kept.status is Status.APPROVED and same_person(history.maker(kept), annotator)
+    status = Status.DONE if is_own else kept.status
+    return _say(project, save(project.folder, _repeated(project, kept, annotator, status, kept.reason, comment, others)))
 
 
 def agreement(root: Path, series: str, first: str, second: str, picture: Path | None) -> int:

@@ -78,7 +78,7 @@ def retrain(root: Path, options: RetrainOptions) -> int:
     project = open_project(root)
     going_on = unfinished_round(project)
     if going_on is not None:
-        logger.info("going on with the round of %s that was interrupted", going_on.model_id)
+        logger.info("going on with the round of %s that was interrupted; to begin a new one instead, remove %s", going_on.model_id, going_on.out)
     replay = () if options.replay is None else replay_items(options.replay, options.replay_root)
     round_options = RoundOptions(options.steps, options.device, options.seed, replay=replay)
     with closing(make_progress(options.progress, "retraining")) as progress:

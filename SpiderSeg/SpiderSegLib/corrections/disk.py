@@ -7,6 +7,7 @@ which process writes them, so that what a killed one left can be told from what 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -48,13 +49,15 @@ class Disk:
         try:
             os.link(source, target)
         except FileExistsError:
-            raise
+            # NFS may ask twice, and then finds the name that its first try gave.
+            if not source.samefile(target):
+                raise
         except OSError:
-            # File systems without hard links (FAT, some shares) have exclusive creation.
-            with target.open("xb") as file:
-                file.write(source.read_bytes())
-                file.flush()
-                os.fsync(file.fileno())
+            # File systems without hard links (FAT, some shares): the file is there whole or not at all, as everywhere. That two who take one
+            # name at the same instant both succeed can't be excluded there; records have names of their own by their content.
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+            self.rename(source, target)
 
     def append(self, path: Path, data: bytes) -> None:
         """Adds to the end of a file, made if absent, and has it reach the disk."""

@@ -11,6 +11,9 @@ from SpiderSegLib.corrections.revision import Provenance, Revision
 from SpiderSegLib.metrics.changes import LabelmapChanges, labelmap_changes
 from SpiderSegLib.volume import Volume
 
+#: Shares are stored to four digits.
+SHARE_ROUNDING = 1e-4
+
 
 @dataclass(frozen=True)
 class Base:
@@ -53,16 +56,18 @@ def _changes(base: Base | None, labelmap: Volume) -> LabelmapChanges | None:
 
 
 def _provenance(labels: NDArray[np.uint8], parent: Base | None, prediction: Base | None, is_imported: bool) -> Provenance:
+    if parent is not None and not parent.revision.is_by_model and parent.labels is not None and np.array_equal(labels, parent.labels):
+        # Nobody changed anything, whatever was shown: the mask is as old as its parent.
+        return parent.revision.provenance
     if prediction is not None:
         is_unchanged = prediction.labels is not None and np.array_equal(labels, prediction.labels)
         return Provenance.REVIEWED_UNCHANGED if is_unchanged else Provenance.CORRECTED
     if parent is None:
         return Provenance.IMPORTED if is_imported else Provenance.MANUAL
     earlier = parent.revision.provenance
-    is_unchanged = parent.labels is not None and np.array_equal(labels, parent.labels)
-    if earlier is Provenance.MANUAL or is_unchanged:
-        return earlier
-    return Provenance.CORRECTED
+    if is_imported and earlier in (Provenance.MANUAL, Provenance.IMPORTED):
+        return Provenance.IMPORTED
+    return Provenance.MANUAL if earlier is Provenance.MANUAL else Provenance.CORRECTED
 
 
 def _seeded_share(labels: NDArray[np.uint8], parent: Base | None, prediction: Base | None) -> float:
@@ -74,12 +79,24 @@ def _seeded_share(labels: NDArray[np.uint8], parent: Base | None, prediction: Ba
     total = int(np.count_nonzero(foreground))
     if total == 0 or prediction is None or prediction.labels is None:
         return 0.0 if parent is None else _inherited(foreground, labels, parent, total)
-    drawn = foreground & (labels == prediction.labels)
-    began_before = parent is not None and parent.revision.id != prediction.revision.id and parent.revision.prediction != prediction.revision.id
-    if parent is None or parent.labels is None or not began_before:
-        return float(np.count_nonzero(drawn)) / total
-    new = float(np.count_nonzero(drawn & (labels != parent.labels))) / total
+    if parent is None or parent.labels is None or _is_all_drawn_by(prediction, parent):
+        return _drawn_share(labels, prediction)
+    new = float(np.count_nonzero(foreground & (labels == prediction.labels) & (labels != parent.labels))) / total
     return min(1.0, new + _inherited(foreground, labels, parent, total))
+
+
+def _drawn_share(labels: NDArray[np.uint8], prediction: Base) -> float:
+    foreground = labels > 0
+    return float(np.count_nonzero(foreground & (labels == prediction.labels))) / max(1, int(np.count_nonzero(foreground)))
+
+
+def _is_all_drawn_by(prediction: Base, parent: Base) -> bool:
+    """Whether the parent's share is this prediction's alone: nothing of it was there before, nor from another prediction."""
+    if parent.revision.id == prediction.revision.id:
+        return True
+    if parent.labels is None or parent.revision.prediction != prediction.revision.id:
+        return False
+    return abs(parent.revision.seeded_share - _drawn_share(parent.labels, prediction)) <= SHARE_ROUNDING
 
 
 def _inherited(foreground: NDArray[np.bool_], labels: NDArray[np.uint8], parent: Base, total: int) -> float:

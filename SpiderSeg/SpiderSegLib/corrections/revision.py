@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import PureWindowsPath
 from typing import Any
 
 from SpiderSegLib.corrections.folder import MASK_SUFFIX
@@ -83,7 +84,8 @@ class Revision:
         check_annotator(self.annotator)
         if self.status is Status.FLAGGED and not self.reason.strip():
             raise ProjectError(f"{self.series}: expected a reason for flagging the series, found none")
-        if "/" in self.mask_file or "\\" in self.mask_file:
+        # Windows's rules, the strictest: 'C:mask.mha' is a file elsewhere.
+        if PureWindowsPath(self.mask_file).name != self.mask_file:
             raise ProjectError(f"{self.series}: expected the name of a mask file, found {self.mask_file!r}")
         if not 0 <= self.minutes < float("inf"):
             raise ProjectError(f"{self.series}: expected minutes of 0 or more, found {self.minutes}")

@@ -82,7 +82,8 @@ def save(folder: ProjectFolder, correction: Correction, clock: Clock = utc_now) 
 
     A parent that others went on from meanwhile makes a second head: a conflict to be seen, nothing is replaced. Raises ProjectError when
     the series or parent is not the project's or a rule is broken (approving one's own mask), GeometryError for a mask of another grid,
-    LabelError for unknown values, OutputError when it can't be written; then nothing was added.
+    LabelError for unknown values, OutputError when it can't be written; then no mask was added. Once it was, nothing is raised: masks/ that
+    can't be brought up to date are logged, and a rebuild makes them again.
     """
     check_annotator(correction.annotator)
     geometry = read_series_record(folder, correction.series).geometry
@@ -118,7 +119,7 @@ def save(folder: ProjectFolder, correction: Correction, clock: Clock = utc_now) 
     )
     _check_rules(history, revision, parent)
     added = _add(folder, revision, mask, _same_mask(parent or prediction, revision), clock)
-    return Saved(added, publish(folder, correction.series))
+    return Saved(added, _published(folder, correction.series))
 
 
 def labels_hash(labels: NDArray[np.uint8]) -> str:
@@ -152,16 +153,31 @@ def publish(folder: ProjectFolder, series: str) -> History:
             return history
 
 
+def _published(folder: ProjectFolder, series: str) -> History:
+    """Publishes after a save. An error here would have people save again what is saved, and be in conflict with themselves."""
+    try:
+        return publish(folder, series)
+    except OutputError as error:
+        logger.warning("%s; the mask itself is saved, and spiderseg project rebuild brings masks/ up to date", error)
+        return read_history(folder, series)
+
+
 def _publish_once(folder: ProjectFolder, history: History) -> None:
     accepted, path = history.accepted, folder.mask(history.series)
     if accepted is None:
-        folder.disk.unlink(path)
+        try:
+            folder.disk.unlink(path)
+        except OSError as error:
+            raise OutputError(f"{path}: can't be removed, though no mask of the series is accepted: {error.strerror}") from error
         return
     source = folder.revisions_of(history.series) / accepted.mask_file
     try:
         content = source.read_bytes()
     except OSError as error:
         logger.warning("%s: the accepted mask can't be published: %s", source, error.strerror)
+        return
+    if hashlib.sha256(content).hexdigest() != accepted.mask_sha256:
+        logger.warning("%s: the accepted mask can't be published: it is not what was saved; spiderseg project verify says more", source)
         return
     put(folder.disk, path, bytes_writer(content))
 
@@ -238,6 +254,8 @@ def _check_rules(history: History, revision: Revision, parent: Revision | None) 
     if revision.status is Status.APPROVED:
         if parent is None or parent.is_by_model or parent.content_sha256 != revision.content_sha256:
             raise ProjectError(f"{revision.series}: approving takes a saved mask as it is; save your changes as done and let another person approve")
+        if parent.status is Status.IN_PROGRESS:
+            raise ProjectError(f"{revision.series}: {parent.annotator} has not finished this mask; it has to be done before it can be approved")
         if same_person(history.maker(parent), revision.annotator):
             raise ProjectError(f"{revision.series}: {revision.annotator} made this mask; another person has to approve it")
 

@@ -82,7 +82,10 @@ def read_series_record(folder: ProjectFolder, series: str) -> SeriesRecord:
     body = read_json(path)
     if body.get("kind") != KIND or body.get("id") != record_id(body):
         raise ProjectError(f"{path}: not what was written: it was changed by hand or damaged")
-    return _record_of(migrated(KIND, body, path), path)
+    record = _record_of(migrated(KIND, body, path), path)
+    if record.series != series:
+        raise ProjectError(f"{path}: expected the record of {series}, found that of {record.series}: it was copied or renamed")
+    return record
 
 
 def series_names(folder: ProjectFolder) -> list[str]:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpiderSegLib.annotation_project.decisions import frozen_patients, read_decisions
+from SpiderSegLib.annotation_project.deidentification import SUBSET_FACT
 from SpiderSegLib.annotation_project.models import ModelRecord, lineage, read_models
 from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesSummary
+from SpiderSegLib.annotation_project.verification import sha256_of
 from SpiderSegLib.cases import find_cases
 from SpiderSegLib.corrections.history import read_history
 from SpiderSegLib.corrections.revision import Revision
 from SpiderSegLib.corrections.series_record import read_series_record
 from SpiderSegLib.dataset import DatasetItem
-from SpiderSegLib.errors import DatasetError
+from SpiderSegLib.errors import DatasetError, ProjectError
 from SpiderSegLib.overview import VALIDATION
 from SpiderSegLib.retraining.files import RoundFiles
 from SpiderSegLib.retraining.record import read_request
@@ -38,25 +40,25 @@ class ProjectData:
 def project_data(project: Project, summaries: Mapping[str, SeriesSummary], champion: ModelRecord, replay: Sequence[DatasetItem] = ()) -> ProjectData:
     """The accepted masks of a project; `replay` is older data from outside, of which validation patients are left out.
 
-    A patient who is frozen never trains, whatever the mask, nor one whom the source keeps for validation (SPIDER's subset).
-    Raises ProjectError for damaged decisions or models.
+    A patient who is frozen never trains, whatever the mask, nor one whom the source keeps for validation (SPIDER's subset), with any series.
+    Who a series' patient is, and which mask counts, is read from the records: summaries are derived and only say where to look. Raises
+    ProjectError for damaged decisions, models or records of series, and for masks that are not what was saved.
     """
     frozen, line = frozen_patients(read_decisions(project.folder)), set(lineage(read_models(project), champion.model_id))
-    trained = _trained_masks(project, line)
+    trained, patients, kept = _trained_masks(project, line), *_patients(project, summaries)
     new: list[DatasetItem] = []
     replayed: list[DatasetItem] = []
     validation: list[DatasetItem] = []
     shares: dict[str, list[float]] = {"training": [], "validation": []}
-    for summary in summaries.values():
-        is_frozen = summary.patient_id in frozen
-        if not summary.accepted or (is_frozen and not summary.may_validate):
+    for series, patient in patients.items():
+        is_frozen = patient in frozen
+        if not summaries[series].accepted or (patient in kept and not is_frozen):
             continue
-        revision = read_history(project.folder, summary.series).accepted
-        if revision is None:
+        history = read_history(project.folder, series)
+        revision = history.accepted
+        if revision is None or (is_frozen and not history.may_validate(revision)):
             continue
-        if not is_frozen and read_series_record(project.folder, summary.series).facts.get("subset") == VALIDATION:
-            continue
-        item = _item(project, summary, revision)
+        item = _item(project, patient, revision)
         shares["validation" if is_frozen else "training"].append(revision.seeded_share if revision.source_model in line else 0.0)
         (validation if is_frozen else replayed if revision.mask_file in trained else new).append(item)
     outside = tuple(item for item in replay if item.patient_id not in frozen)
@@ -86,9 +88,24 @@ def _trained_masks(project: Project, line: Iterable[str]) -> set[str]:
     return found
 
 
-def _item(project: Project, summary: SeriesSummary, revision: Revision) -> DatasetItem:
+def _patients(project: Project, series: Iterable[str]) -> tuple[dict[str, str], set[str]]:
+    """The patient of every series, and those of whom the source keeps any series for validation."""
+    records = [read_series_record(project.folder, name) for name in series]
+    kept = {record.patient_id for record in records if record.facts.get(SUBSET_FACT) == VALIDATION}
+    return {record.series: record.patient_id for record in records}, kept
+
+
+def _item(project: Project, patient: str, revision: Revision) -> DatasetItem:
+    """Raises ProjectError when the mask is not what was saved: it must neither train nor judge."""
     folder = project.folder
-    return DatasetItem(folder.revisions_of(summary.series) / revision.mask_file, summary.patient_id, "spider", folder.image(summary.series))
+    path = folder.revisions_of(revision.series) / revision.mask_file
+    try:
+        is_whole = sha256_of(path) == revision.mask_sha256
+    except OSError as error:
+        raise ProjectError(f"{path}: can't be read: {error.strerror}; spiderseg project verify names all that is missing") from error
+    if not is_whole:
+        raise ProjectError(f"{path}: not the mask that was saved: it was changed or damaged; spiderseg project verify names all that is")
+    return DatasetItem(path, patient, "spider", folder.image(revision.series))
 
 
 def _mean(values: Sequence[float]) -> float | None:

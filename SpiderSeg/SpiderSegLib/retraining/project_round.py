@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from SpiderSegLib.annotation_project.decisions import Choice, champion_id, decide, read_decisions, validation_uses
+from SpiderSegLib.annotation_project.decisions import Choice, champion_id, decide, frozen_patients, read_decisions, validation_uses
 from SpiderSegLib.annotation_project.decisions import Decision as Recorded
+from SpiderSegLib.annotation_project.exclusive import Turn, retraining_turn
 from SpiderSegLib.annotation_project.models import ModelRecord, TrainedOn, add_model, champion, checkpoint_of, new_model_id, read_models
 from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesSummary
 from SpiderSegLib.annotation_project.verification import sha256_of
 from SpiderSegLib.corrections.records import Clock, utc_now
 from SpiderSegLib.dataset import DatasetItem
-from SpiderSegLib.errors import DatasetError, ProjectError
+from SpiderSegLib.errors import DatasetError, OutputError, ProjectError
 from SpiderSegLib.ranks import Rank
+from SpiderSegLib.retraining.checks import named, training_patients
 from SpiderSegLib.retraining.decision import Decision, DecisionKind, decision_object
 from SpiderSegLib.retraining.files import RoundFiles
 from SpiderSegLib.retraining.fine_tuning import fine_tune
 from SpiderSegLib.retraining.opening import open_round
-from SpiderSegLib.retraining.progress import RoundCallback
+from SpiderSegLib.retraining.progress import RoundCallback, RoundProgress
 from SpiderSegLib.retraining.project_data import project_data
 from SpiderSegLib.retraining.record import read_request
 from SpiderSegLib.retraining.request import RetrainRequest, RoundNotes
 from SpiderSegLib.retraining.round import read_decision, run_round
 from SpiderSegLib.retraining.wording import headline
 from SpiderSegLib.stages import CancelCallback
+
+#: What the rule does of itself; a recommendation waits for a person.
+_CHOICE_OF = {DecisionKind.PROMOTE: Choice.PROMOTE, DecisionKind.REJECT: Choice.REJECT}
 
 #: How often a process looks whether the first one has begun the round.
 POLL_S = 0.5
@@ -72,30 +78,58 @@ def retrain_project(
     Under torchrun all processes train; the first one does the rest, and the others get None.
 
     A round keeps the masks it was begun with; those saved meanwhile are new to the next. Raises DatasetError when nothing is new,
-    ProjectError, and what `run_round` raises; the champion then stays.
+    ProjectError, also while another round is at work, and what `run_round` raises; the champion then stays.
     """
     rank = Rank.from_environment()
-    request = _agreed_request(project, summaries, options, rank)
-    if rank.is_of_torchrun:
-        fine_tune(open_round(request, on_progress if rank.is_first else None, is_cancelled), rank)
-        if not rank.is_first:
-            return None
-    decision = run_round(request, on_progress, is_cancelled)
-    from SpiderSegLib.weights import load_weights
+    with contextlib.ExitStack() as stack:
+        if rank.is_first:
+            on_progress = _renewing(stack.enter_context(retraining_turn(project.folder)), on_progress)
+        request = _agreed_request(project, summaries, options, rank)
+        if rank.is_of_torchrun:
+            fine_tune(open_round(request, on_progress if rank.is_first else None, is_cancelled), rank)
+            if not rank.is_first:
+                return None
+        decision = run_round(request, on_progress, is_cancelled)
+        from SpiderSegLib.weights import load_weights
 
-    provenance = load_weights(str(request.out)).provenance
-    return record_outcome(project, request, provenance, decision, person, clock)
+        provenance = load_weights(str(request.out)).provenance
+        return record_outcome(project, request, provenance, decision, person, clock)
 
 
 def unfinished_round(project: Project) -> RetrainRequest | None:
-    """The round of the present champion that has a request and is not recorded yet; the latest of several."""
-    known, parent = read_models(project), champion(project)
+    """The round of the present champion that has a request and whose outcome is not fully recorded yet; the latest of several.
+
+    A round that trains on patients who were frozen since it began is given up.
+    """
+    known, parent, decisions = read_models(project), champion(project), read_decisions(project.folder)
+    frozen = frozen_patients(decisions)
     for place in sorted(_round_folders(project), reverse=True):
-        if place.name not in known and RoundFiles(place).request.is_file():
-            request = read_request(place)
-            if request.champion.name == parent.model_id:
-                return request
+        if not RoundFiles(place).request.is_file() or (place.name in known and _is_told(place, decisions)):
+            continue
+        request = read_request(place)
+        if request.champion.name == parent.model_id and not frozen & training_patients((*request.new_items, *request.replay_items)):
+            return request
     return None
+
+
+def _is_told(out: Path, decisions: Sequence[Recorded]) -> bool:
+    """Whether the decision of a round is written down, with what followed from it: a kill may have come in between."""
+    told = {one.choice for one in decisions if one.model_id == out.name}
+    if Choice.RETRAIN not in told or not RoundFiles(out).decision.is_file():
+        return Choice.RETRAIN in told
+    return read_decision(out).kind not in _CHOICE_OF or bool(told & {Choice.PROMOTE, Choice.REJECT})
+
+
+def _renewing(turn: Turn, on_progress: RoundCallback | None) -> RoundCallback:
+    """Says with every step that the round is at work."""
+
+    def report(step: RoundProgress) -> None:
+        with contextlib.suppress(OutputError):  # a note that can't be renewed is no reason to end a training
+            turn.renew()
+        if on_progress is not None:
+            on_progress(step)
+
+    return report
 
 
 def record_outcome(
@@ -103,8 +137,13 @@ def record_outcome(
 ) -> Outcome:
     """Makes the challenger a model of the project and writes down the decision; done twice, it changes nothing.
 
-    Raises ProjectError, OutputError.
+    Raises ProjectError when patients were frozen meanwhile who trained it, OutputError.
     """
+    seen = frozen_patients(read_decisions(project.folder)) & set(provenance.training_patients)
+    if seen:
+        raise ProjectError(
+            f"{request.model_id} was trained on patients who were frozen for validation since it began, and is given up: {named(seen)}; retrain again"
+        )
     known = read_models(project)
     challenger = known.get(request.model_id)
     if challenger is None:
@@ -113,7 +152,7 @@ def record_outcome(
     if Choice.RETRAIN not in told:
         details = {"decision": decision_object(decision)}
         decide(project.folder, Recorded(Choice.RETRAIN, person, challenger.model_id, comment=headline(decision), details=details), clock)
-    choice = {DecisionKind.PROMOTE: Choice.PROMOTE, DecisionKind.REJECT: Choice.REJECT}.get(decision.kind)
+    choice = _CHOICE_OF.get(decision.kind)
     if choice is not None and choice not in told:
         decide(project.folder, Recorded(choice, person, challenger.model_id, comment="by the rule"), clock)
     return Outcome(challenger, decision, champion(project).model_id == challenger.model_id)
@@ -151,6 +190,7 @@ def roll_back(project: Project, person: str, model_id: str = "", comment: str = 
 def _agreed_request(project: Project, summaries: Mapping[str, SeriesSummary], options: RoundOptions, rank: Rank) -> RetrainRequest:
     """The round of all processes: the first one begins it, and the others find it on the disk they share."""
     if rank.is_first:
+        _require(project, champion(project).model_id)
         request = unfinished_round(project) or _new_request(project, summaries, options)
         if rank.is_of_torchrun:
             open_round(request)
