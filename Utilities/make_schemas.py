@@ -87,7 +87,7 @@ def schemas() -> dict[str, tuple[str, Schema]]:
         "mask": record({"file": {"type": "string", "pattern": r"^[^/\\]*$"}, "sha256": SHA256, "content_sha256": SHA256}),
         "values": array({"type": "integer", "minimum": 1, "maximum": 225}),
         "levels": levels(),
-        "changes": record({"parent": nullable(changes()), "prediction": nullable(changes())}),
+        "changes": record({"parent": nullable(changes()), "prediction": nullable(changes()), "superseded": array(changes())}),
         "findings": mapping(COUNT, {"enum": ["error", "warning", "note"]}),
         "worst_finding": TEXT,
     }

@@ -11,7 +11,7 @@ from small_cases import TWO_LEVELS, grid
 from small_project import StepClock, add_series, labelmap, make_project, painted, save_mask, shown
 from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.annotation_project.verification import Harm, verify
-from SpiderSegLib.corrections import Disk, Provenance, Revision, Status, publish, read_history, read_mask
+from SpiderSegLib.corrections import Disk, Provenance, Revision, Status, keep_prediction, publish, read_history, read_mask
 from SpiderSegLib.errors import GeometryError, LabelError, ProjectError, SpiderSegError
 from SpiderSegLib.io import read_labelmap
 from SpiderSegLib.labels import LevelState, Structure
@@ -190,6 +190,14 @@ def test_a_shown_prediction_is_kept_once_as_a_model_only_revision(project):
     assert first.parents == (model_only.id,)
     assert len(history.by_people) == 2
     assert not history.is_conflict
+
+
+def test_a_prediction_can_be_kept_before_anything_is_saved_and_is_kept_once(project):
+    kept = keep_prediction(project.folder, "p1_t2", shown(1, 2, 201))
+    assert kept.provenance is Provenance.MODEL_ONLY
+    revision = save_mask(project, shown=shown(1, 2, 201)).revision
+    assert revision.parents == (kept.id,)
+    assert np.array_equal(read_mask(project.folder, kept).array, shown(1, 2, 201).labelmap)
 
 
 # Conflicts

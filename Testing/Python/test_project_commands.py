@@ -118,6 +118,18 @@ def test_next_offers_first_what_the_annotator_began(root, capsys, tmp_path):
         assert json.loads(said(capsys, "next", root, "--annotator", annotator, "--json"))["next"][0]["series"] == first
 
 
+def test_the_next_series_is_held_and_given_back(root, capsys):
+    def first(annotator: str, *options: str) -> str:
+        return json.loads(said(capsys, "next", root, "--annotator", annotator, "--json", *options))["next"][0]["series"]
+
+    held = first("Ada", "--hold")
+    assert first("Bob") != held
+    assert "held by Ada" in refused(capsys, "release", root, held, "--annotator", "Bob")
+    said(capsys, "release", root, held, "--annotator", "Ada")
+    assert first("Bob") == held
+    assert run(["project", "next", str(root), "--hold"]) == 2
+
+
 def test_next_refuses_an_unknown_strategy(root, capsys):
     assert run(["project", "next", str(root), "--strategy", "best"]) == 2
     assert "uncertain, random, linter, oldest" in capsys.readouterr().err

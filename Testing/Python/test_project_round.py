@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from SpiderSegLib.annotation_project.decisions import Choice, read_decisions, va
 from SpiderSegLib.annotation_project.exclusive import retraining_turn
 from SpiderSegLib.annotation_project.index import ProjectIndex
 from SpiderSegLib.annotation_project.models import champion, read_models
-from SpiderSegLib.annotation_project.project import Project, create_project, open_project
+from SpiderSegLib.annotation_project.project import Project, open_project
 from SpiderSegLib.annotation_project.validation_patients import freeze
 from SpiderSegLib.annotation_project.verification import verify
 from SpiderSegLib.cli.main import run
@@ -298,6 +299,18 @@ def test_two_processes_train_one_round(project, spider):
     assert [point.step for point in read_curve(project.folder.model("gen-001"))] == [1, 2]
 
 
-def test_a_second_project_does_not_share_rounds(project, tmp_path):
-    other = create_project(tmp_path / "other")
-    assert read_models(other) == {}
+def test_a_round_that_was_interrupted_can_be_given_up(project, spider):
+    annotate(project, spider, "1_t2")
+
+    def stop(step: RoundProgress) -> None:
+        if step.stage is RoundStage.TRAIN:
+            raise Cancelled("enough")
+
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            retrain_project(project, summaries(project), "Eve", OPTIONS, stop)
+    assert unfinished_round(project).model_id == "gen-001"
+    with pytest.raises(Cancelled):
+        retrain_project(project, summaries(project), "Eve", replace(OPTIONS, steps=3, is_restarting=True), stop)
+    assert unfinished_round(project).model_id == "gen-002"
+    assert list(read_models(project)) == ["tiny"]

@@ -125,6 +125,14 @@ def test_a_summary_tells_who_how_long_and_what_was_found(project):
     assert summary.agreement == pytest.approx((24 / 27 + 2) / 3)
 
 
+def test_the_sides_of_a_conflict_that_was_settled_are_the_agreement(project):
+    ada = save_mask(project, annotator="Ada").revision
+    bob = save_mask(project, labelmap=painted(labelmap(*TWO_LEVELS), 3), annotator="Bob").revision
+    save_mask(project, labelmap=painted(labelmap(*TWO_LEVELS), 3), parent=bob.id, supersedes=(ada.id,), annotator="Eve")
+    # Eve changed nothing of Bob's, which says nothing of how Ada and Bob agree.
+    assert ProjectIndex(project).read()["p1_t2"].agreement == pytest.approx((24 / 27 + 2) / 3)
+
+
 def test_the_index_sees_what_others_did_since_and_is_the_same_when_read_anew(project):
     index = ProjectIndex(project)
     assert index.read()["p1_t2"].state is SeriesState.NEW
@@ -229,6 +237,20 @@ def test_a_rejected_model_changes_nothing_and_is_written_down(project):
     assert read_decisions(project.folder)[-1].comment == "L5 lost"
 
 
+def test_the_use_of_validation_patients_is_the_mean_of_theirs(project):
+    def freeze_and_judge(patient: str, rounds: int) -> int:
+        decide(project.folder, Decision(Choice.FREEZE, "Eve", patients=(patient,)))
+        for number in range(rounds):
+            decide(project.folder, Decision(Choice.RETRAIN, "Eve", f"m{patient}{number}"))
+        return validation_uses(read_decisions(project.folder))
+
+    assert validation_uses(()) == 0
+    assert freeze_and_judge("p1", 4) == 4
+    # 4 and 0, then 5 and 1.
+    assert freeze_and_judge("p2", 0) == 2
+    assert freeze_and_judge("p2", 1) == 3
+
+
 def test_two_decisions_at_once_both_stand_in_one_order_everywhere(project):
     first = decide(project.folder, Decision(Choice.FREEZE, "Ada", patients=("p1",)), StepClock())
     # Both were made knowing only the first.
@@ -251,6 +273,7 @@ def test_a_damaged_decision_stops_everything_that_rests_on_it(project):
 
 
 def test_only_rounds_that_validation_patients_judged_use_them(project):
+    decide(project.folder, Decision(Choice.FREEZE, "Eve", patients=("p1",)))
     for n_patients in (0, 3):
         decide(project.folder, Decision(Choice.RETRAIN, "Eve", "gen-001", details={"decision": {"n_patients": n_patients}}))
     assert validation_uses(read_decisions(project.folder)) == 1

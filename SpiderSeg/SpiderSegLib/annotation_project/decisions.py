@@ -69,8 +69,17 @@ def frozen_patients(decisions: Sequence[Decision]) -> frozenset[str]:
 
 
 def validation_uses(decisions: Sequence[Decision]) -> int:
-    """How many rounds validation patients have judged: the more, the more the models fit them by choice. Rounds without any are no use."""
-    return sum(decision.choice is Choice.RETRAIN and _is_judged(decision) for decision in decisions)
+    """How many rounds a validation patient has judged on average, rounded down: the more, the more the models fit them by choice.
+
+    Patients who are frozen later have judged fewer. Rounds without validation patients are no use of any.
+    """
+    uses: dict[str, int] = {}
+    for decision in decisions:
+        if decision.choice is Choice.FREEZE:
+            uses.update({patient: uses.get(patient, 0) for patient in decision.patients})
+        elif decision.choice is Choice.RETRAIN and _is_judged(decision):
+            uses = {patient: count + 1 for patient, count in uses.items()}
+    return sum(uses.values()) // len(uses) if uses else 0
 
 
 def _is_judged(decision: Decision) -> bool:

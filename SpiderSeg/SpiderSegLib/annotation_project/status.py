@@ -19,8 +19,8 @@ from SpiderSegLib.corrections.records import Clock, utc_now
 class ProjectStatus:
     """The numbers of a project.
 
-    agreement: mean Dice of the structures between a mask and the one of another annotator it went on from, over `agreement_series`; None where
-    there is none. held: series -> annotator who works on it now. champion: '' while the project has no model.
+    agreement: mean Dice of the structures between the masks of two people, over the `agreement_series` where two met; None where there is none.
+    held: series -> annotator who works on it now. champion: '' while the project has no model.
     """
 
     name: str

@@ -46,8 +46,8 @@ class SeriesSummary:
 
     annotator, updated_utc, provenance, reason and naming are those of the newest revision; minutes are of all revisions; values and findings
     those of the newest mask, a person's or else the model's. accepted: id of the mask that may train, '' without one; may_validate: whether
-    it may judge models. prediction_model: '' without a prediction. agreement: mean Dice of the structures of the last mask that went on from
-    another person's, None without one. damaged: files of its history that can't be read.
+    it may judge models. prediction_model: '' without a prediction. agreement: mean Dice of the structures the last time that masks of two
+    people met, None when none did. damaged: files of its history that can't be read.
     """
 
     series: str
@@ -139,11 +139,16 @@ def _state(history: History, prediction: PredictionFacts | None) -> SeriesState:
 
 
 def _agreement(history: History) -> float | None:
+    """Of the last time that two people's masks met: the sides of a conflict that was settled, or a mask that went on from another person's."""
     for revision in reversed(history.by_people):
         parent = history.by_id.get(revision.parent)
-        if parent is None or parent.is_by_model or revision.to_parent is None or same_person(history.maker(parent), revision.annotator):
+        if revision.to_superseded:
+            met = list(revision.to_superseded)
+        elif parent is None or parent.is_by_model or revision.to_parent is None or same_person(history.maker(parent), revision.annotator):
             continue
+        else:
+            met = [revision.to_parent]
         # A structure that only one of them has is a disagreement.
-        dice = [change.dice or 0.0 for change in revision.to_parent.structures]
+        dice = [change.dice or 0.0 for changes in met for change in changes.structures]
         return sum(dice) / len(dice) if dice else None
     return None

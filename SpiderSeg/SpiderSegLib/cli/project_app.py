@@ -117,6 +117,7 @@ def next_(
     strategy: Annotated[str, typer.Option(help="uncertain, random, linter or oldest.")] = "uncertain",
     number: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the random strategy.")] = 0,
+    hold: Annotated[bool, typer.Option("--hold", help="Hold the next one for you, so that others are offered another.")] = False,
     is_json: Json = False,
 ) -> None:
     """Show which series come next, and why."""
@@ -126,7 +127,18 @@ def next_(
     _start()
     if strategy not in [one.value for one in Strategy]:
         raise typer.BadParameter(f"expected {', '.join(one.value for one in Strategy)}, found {strategy!r}", param_hint="--strategy")
-    raise typer.Exit(command.next_series(root, command.NextOptions(annotator, Strategy(strategy), number, seed, is_json)))
+    if hold and not annotator:
+        raise typer.BadParameter("say for whom", param_hint="--annotator")
+    raise typer.Exit(command.next_series(root, command.NextOptions(annotator, Strategy(strategy), number, seed, is_json, hold)))
+
+
+@app.command()
+def release(root: Root, series: Series, annotator: Annotator) -> None:
+    """Give back a series that you hold and will not finish now."""
+    from SpiderSegLib.cli import project_lists as command
+
+    _start()
+    raise typer.Exit(command.release_series(root, series, annotator))
 
 
 @app.command()
@@ -258,13 +270,14 @@ def retrain(
     seed: Annotated[int, typer.Option(min=0, help="Seed of order and augmentation.")] = 0,
     replay: Annotated[Path | None, typer.Option(metavar="DATASET", help="Older data to keep in mind: a folder or data list.")] = None,
     replay_root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder the paths of DATASET are relative to.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Give up a round that was interrupted, and begin a new one.")] = False,
     progress: Progress = "bar",
 ) -> None:
     """Train a challenger on the accepted masks, compare it with the champion, promote it if it is better."""
     from SpiderSegLib.cli import project_runs as command
 
     _start()
-    options = command.RetrainOptions(person, steps, device, seed, replay, replay_root, _style(progress))
+    options = command.RetrainOptions(person, steps, device, seed, replay, replay_root, restart, _style(progress))
     raise typer.Exit(command.retrain(root, options))
 
 

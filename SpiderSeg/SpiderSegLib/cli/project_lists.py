@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 import typer
@@ -16,7 +17,10 @@ from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.annotation_project.status import project_status, status_lines
 from SpiderSegLib.annotation_project.summary import SeriesSummary
 from SpiderSegLib.corrections.history import read_history
+from SpiderSegLib.corrections.leases import hold, leases, release
+from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.corrections.series_record import read_series_record
+from SpiderSegLib.errors import ProjectError
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class NextOptions:
     number: int
     seed: int
     is_json: bool
+    is_holding: bool = False
 
 
 def status(root: Path, has_series: bool, is_json: bool) -> int:
@@ -50,9 +55,12 @@ def status(root: Path, has_series: bool, is_json: bool) -> int:
 
 
 def next_series(root: Path, options: NextOptions) -> int:
-    """Prints the work list, the next series first, each with its reason. Returns 0."""
+    """Prints the work list, the next series first, each with its reason; on request holds the next one for the annotator. Returns 0."""
     project = open_project(root)
     ranked = work_list(project, ProjectIndex(project).read(), options.strategy, options.annotator, options.seed)
+    if options.is_holding:
+        # Somebody else may take one in this very moment: then it is the one after that.
+        ranked = tuple(dropwhile(lambda one: hold(project.folder, one.candidate.series, options.annotator) is not None, ranked))
     shown = ranked[: options.number]
     if options.is_json:
         rows = [{"series": one.candidate.series, "score": round(one.score, 4), "why": one.explanation} for one in shown]
@@ -63,6 +71,18 @@ def next_series(root: Path, options: NextOptions) -> int:
         typer.echo(as_table([[one.candidate.series, one.explanation or "not segmented yet"] for one in shown]))
         if len(ranked) > len(shown):
             typer.echo(f"and {len(ranked) - len(shown)} more")
+    return 0
+
+
+def release_series(root: Path, series: str, annotator: str) -> int:
+    """Gives a series back that an annotator holds. Returns 0. Raises ProjectError when somebody else holds it."""
+    project = open_project(root)
+    read_series_record(project.folder, series)
+    lease = leases(project.folder).get(series)
+    if lease is not None and not same_person(lease.annotator, annotator):
+        raise ProjectError(f"{series}: held by {lease.annotator}, until {lease.until_utc[:16]} UTC at the latest")
+    release(project.folder, series, annotator)
+    typer.echo(f"{series}: held by nobody")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import typer
@@ -11,7 +12,9 @@ from SpiderSegLib.annotation_project.models import champion, read_models
 from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.annotation_project.validation_patients import choose_patients, freeze, patients_of, refusals
 from SpiderSegLib.cli.project_lists import as_table
-from SpiderSegLib.retraining.project_round import promote, reject, roll_back
+from SpiderSegLib.retraining.project_round import promote, reject, roll_back, unfinished_round
+
+logger = logging.getLogger(__name__)
 
 
 def freeze_patients(root: Path, patients: list[str], number: int | None, seed: int, person: str, comment: str) -> int:
@@ -29,8 +32,13 @@ def freeze_patients(root: Path, patients: list[str], number: int | None, seed: i
     if patients and number is not None:
         raise typer.BadParameter("give patients, or --number for a choice by chance, not both")
     chosen = patients or list(choose_patients(project, number or 0, seed))
+    given_up = unfinished_round(project)
     decision = freeze(project, chosen, person, comment)
     typer.echo(f"frozen for validation, never to be trained on: {', '.join(decision.patients)}")
+    if given_up is not None and unfinished_round(project) is None:
+        logger.warning(
+            "the unfinished round of %s trains on one of them and is given up; spiderseg project retrain begins a new one", given_up.model_id
+        )
     return 0
 
 

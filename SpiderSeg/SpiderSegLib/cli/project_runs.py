@@ -42,6 +42,7 @@ class RetrainOptions:
     seed: int = 0
     replay: Path | None = None
     replay_root: Path | None = None
+    is_restarting: bool = False
     progress: ProgressStyle = ProgressStyle.BAR
 
 
@@ -77,10 +78,10 @@ def retrain(root: Path, options: RetrainOptions) -> int:
     """
     project = open_project(root)
     going_on = unfinished_round(project)
-    if going_on is not None:
-        logger.info("going on with the round of %s that was interrupted; to begin a new one instead, remove %s", going_on.model_id, going_on.out)
+    if going_on is not None and not options.is_restarting:
+        logger.info("going on with the round of %s that was interrupted; --restart gives it up", going_on.model_id)
     replay = () if options.replay is None else replay_items(options.replay, options.replay_root)
-    round_options = RoundOptions(options.steps, options.device, options.seed, replay=replay)
+    round_options = RoundOptions(options.steps, options.device, options.seed, replay=replay, is_restarting=options.is_restarting)
     with closing(make_progress(options.progress, "retraining")) as progress:
 
         def report(step: RoundProgress) -> None:

@@ -11,7 +11,7 @@ from SpiderSegLib.corrections.folder import ProjectFolder
 from SpiderSegLib.corrections.history import History, read_history
 from SpiderSegLib.corrections.leases import Lease, hold, leases, release
 from SpiderSegLib.corrections.revision import Provenance, Revision, Status
-from SpiderSegLib.corrections.saving import Correction, Saved, ShownPrediction, publish, read_mask, save
+from SpiderSegLib.corrections.saving import Correction, Saved, ShownPrediction, keep_prediction, publish, read_mask, save
 from SpiderSegLib.corrections.series_record import SeriesRecord, read_series_record, series_names, write_series_record
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "drop_edit",
     "hold",
     "keep_edit",
+    "keep_prediction",
     "kept_edit",
     "kept_series",
     "leases",

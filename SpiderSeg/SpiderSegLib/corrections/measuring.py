@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +38,13 @@ class Measured:
     seeded_share: float
     to_parent: LabelmapChanges | None
     to_prediction: LabelmapChanges | None
+    to_superseded: tuple[LabelmapChanges, ...] = ()
 
 
-def measure(labelmap: Volume, parent: Base | None, prediction: Base | None, is_imported: bool = False) -> Measured:
-    """Measures a labelmap against the revision it goes on from and the prediction that was shown since, or before that."""
+def measure(
+    labelmap: Volume, parent: Base | None, prediction: Base | None, is_imported: bool = False, superseded: Sequence[Base | None] = ()
+) -> Measured:
+    """Measures a labelmap against the revision it goes on from, the prediction that was shown since or before that, and what it supersedes."""
     return Measured(
         provenance=_provenance(labelmap.array, parent, prediction, is_imported),
         prediction="" if prediction is None else prediction.revision.id,
@@ -48,6 +52,7 @@ def measure(labelmap: Volume, parent: Base | None, prediction: Base | None, is_i
         seeded_share=_seeded_share(labelmap.array, parent, prediction),
         to_parent=_changes(parent, labelmap),
         to_prediction=_changes(prediction, labelmap),
+        to_superseded=tuple(changes for base in superseded if (changes := _changes(base, labelmap)) is not None),
     )
 
 

@@ -74,6 +74,7 @@ class Revision:
     comment: str = ""
     to_parent: LabelmapChanges | None = None
     to_prediction: LabelmapChanges | None = None
+    to_superseded: tuple[LabelmapChanges, ...] = ()
     findings: Mapping[str, int] = field(default_factory=dict)
     worst_finding: str = ""
     created_utc: str = ""
@@ -124,7 +125,11 @@ def body_of(revision: Revision) -> dict[str, Any]:
         "mask": {"file": revision.mask_file, "sha256": revision.mask_sha256, "content_sha256": revision.content_sha256},
         "values": list(revision.values),
         "levels": naming_body(revision.naming),
-        "changes": {name: None if changes is None else changes.as_dict() for name, changes in _changes(revision).items()},
+        "changes": {
+            "parent": None if revision.to_parent is None else revision.to_parent.as_dict(),
+            "prediction": None if revision.to_prediction is None else revision.to_prediction.as_dict(),
+            "superseded": [changes.as_dict() for changes in revision.to_superseded],
+        },
         "findings": dict(revision.findings),
         "worst_finding": revision.worst_finding,
     }
@@ -154,6 +159,7 @@ def revision_of(record: StoredRecord) -> Revision:
             comment=str(body["comment"]),
             to_parent=_read_changes(changes["parent"]),
             to_prediction=_read_changes(changes["prediction"]),
+            to_superseded=tuple(LabelmapChanges.from_dict(one) for one in changes["superseded"]),
             findings={str(severity): int(count) for severity, count in body["findings"].items()},
             worst_finding=str(body["worst_finding"]),
             created_utc=str(body["created_utc"]),
@@ -161,10 +167,6 @@ def revision_of(record: StoredRecord) -> Revision:
         )
     except (KeyError, TypeError, ValueError, AttributeError, LabelError, ProjectError) as error:
         raise ProjectError(f"{record.path}: expected the record of a revision: {error}") from error
-
-
-def _changes(revision: Revision) -> dict[str, LabelmapChanges | None]:
-    return {"parent": revision.to_parent, "prediction": revision.to_prediction}
 
 
 def _read_changes(body: Any) -> LabelmapChanges | None:

@@ -94,7 +94,8 @@ def save(folder: ProjectFolder, correction: Correction, clock: Clock = utc_now) 
     prediction = None if correction.shown is None else _kept_prediction(folder, correction.series, history, correction.shown, geometry, clock)
     mask = Volume(labels, geometry, correction.series)
     shown = _shown_base(folder, history, parent, prediction, correction.shown, geometry)
-    measured = measure(mask, _base(folder, parent, geometry), shown, correction.is_imported)
+    others = [_base(folder, revision, geometry) for revision in superseded]
+    measured = measure(mask, _base(folder, parent, geometry), shown, correction.is_imported, others)
     revision = Revision(
         series=correction.series,
         annotator=check_annotator(correction.annotator),
@@ -114,12 +115,22 @@ def save(folder: ProjectFolder, correction: Correction, clock: Clock = utc_now) 
         comment=correction.comment,
         to_parent=measured.to_parent,
         to_prediction=measured.to_prediction,
+        to_superseded=measured.to_superseded,
         findings=correction.findings,
         worst_finding=correction.worst_finding,
     )
     _check_rules(history, revision, parent)
     added = _add(folder, revision, mask, _same_mask(parent or prediction, revision), clock)
     return Saved(added, _published(folder, correction.series))
+
+
+def keep_prediction(folder: ProjectFolder, series: str, shown: ShownPrediction, clock: Clock = utc_now) -> Revision:
+    """Keeps a prediction that a person sees as a model-only revision, so that it can be looked up when a newer one has taken its place.
+
+    One that is kept already is given back. Raises ProjectError when there is no such series, OutputError when it can't be written.
+    """
+    geometry = read_series_record(folder, series).geometry
+    return _kept_prediction(folder, series, read_history(folder, series), shown, geometry, clock)
 
 
 def labels_hash(labels: NDArray[np.uint8]) -> str:

@@ -17,7 +17,7 @@ from SpiderSegLib.annotation_project.summary import SeriesSummary
 from SpiderSegLib.annotation_project.verification import sha256_of
 from SpiderSegLib.corrections.records import Clock, utc_now
 from SpiderSegLib.dataset import DatasetItem
-from SpiderSegLib.errors import DatasetError, OutputError, ProjectError
+from SpiderSegLib.errors import DatasetError, OutputError, ProjectError, TrainingError
 from SpiderSegLib.ranks import Rank
 from SpiderSegLib.retraining.checks import named, training_patients
 from SpiderSegLib.retraining.decision import Decision, DecisionKind, decision_object
@@ -35,13 +35,19 @@ from SpiderSegLib.stages import CancelCallback
 #: What the rule does of itself; a recommendation waits for a person.
 _CHOICE_OF = {DecisionKind.PROMOTE: Choice.PROMOTE, DecisionKind.REJECT: Choice.REJECT}
 
+#: What the request of a round is called once it was given up.
+GIVEN_UP = "request-given-up.json"
+
 #: How often a process looks whether the first one has begun the round.
 POLL_S = 0.5
 
 
 @dataclass(frozen=True)
 class RoundOptions:
-    """What a person may choose of a round; the rest are the defaults of RetrainRequest. `replay` is older data from outside."""
+    """What a person may choose of a round; the rest are the defaults of RetrainRequest.
+
+    `replay` is older data from outside; is_restarting: a round that was interrupted is given up, not gone on with.
+    """
 
     steps: int = 1000
     device: str = "auto"
@@ -49,6 +55,7 @@ class RoundOptions:
     batch_size: int = 2
     workers: int = 1
     replay: tuple[DatasetItem, ...] = ()
+    is_restarting: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,10 @@ def unfinished_round(project: Project) -> RetrainRequest | None:
 
     A round that trains on patients who were frozen since it began is given up.
     """
-    known, parent, decisions = read_models(project), champion(project), read_decisions(project.folder)
+    known, decisions = read_models(project), read_decisions(project.folder)
+    if not known:
+        return None
+    parent = champion(project)
     frozen = frozen_patients(decisions)
     for place in sorted(_round_folders(project), reverse=True):
         if not RoundFiles(place).request.is_file() or (place.name in known and _is_told(place, decisions)):
@@ -110,6 +120,21 @@ def unfinished_round(project: Project) -> RetrainRequest | None:
         if request.champion.name == parent.model_id and not frozen & training_patients((*request.new_items, *request.replay_items)):
             return request
     return None
+
+
+def give_up(project: Project) -> RetrainRequest | None:
+    """Gives up the round that was interrupted, if there is one: what it made stays in its folder, its model is never made.
+
+    Raises OutputError.
+    """
+    request = unfinished_round(project)
+    if request is not None:
+        path = RoundFiles(request.out).request
+        try:
+            project.folder.disk.rename(path, path.with_name(GIVEN_UP))
+        except OSError as error:
+            raise OutputError(f"{path}: the round can't be given up: {error.strerror}") from error
+    return request
 
 
 def _is_told(out: Path, decisions: Sequence[Recorded]) -> bool:
@@ -189,8 +214,12 @@ def roll_back(project: Project, person: str, model_id: str = "", comment: str = 
 
 def _agreed_request(project: Project, summaries: Mapping[str, SeriesSummary], options: RoundOptions, rank: Rank) -> RetrainRequest:
     """The round of all processes: the first one begins it, and the others find it on the disk they share."""
+    if options.is_restarting and rank.world > 1:
+        raise TrainingError("several processes can't agree on giving up a round; run it once in one process")
     if rank.is_first:
         _require(project, champion(project).model_id)
+        if options.is_restarting:
+            give_up(project)
         request = unfinished_round(project) or _new_request(project, summaries, options)
         if rank.is_of_torchrun:
             open_round(request)

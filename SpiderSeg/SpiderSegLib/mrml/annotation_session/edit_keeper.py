@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from SpiderSegLib.corrections import ProjectFolder, drop_edit, keep_edit
+from SpiderSegLib.corrections import ProjectFolder, drop_edit, keep_edit, keep_prediction
 from SpiderSegLib.corrections.records import Clock
 from SpiderSegLib.mrml.annotation_session.open_case import OpenCase
 from SpiderSegLib.mrml.annotation_session.unsaved_edits import editOf
@@ -37,7 +37,10 @@ class EditKeeper:
             self.drop(case.series)
             self._kept = case.touched()
             return False
-        edit = editOf(case, self._annotator, minutes)
+        edit, shown = editOf(case, self._annotator, minutes), case.shownPrediction()
+        if shown is not None:
+            # A newer model may have replaced it by the time the edit is taken up again.
+            keep_prediction(self._folder, case.series, shown, self._clock)
         keep_edit(self._folder, edit, self._clock)
         # Reading may touch the nodes: surfaces become voxels.
         self._kept, self.isOnDisk = case.touched(), True
