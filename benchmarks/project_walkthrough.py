@@ -1,11 +1,11 @@
 """The whole annotation loop on real series, from an empty folder to a better model, through the command line alone.
 
-    python benchmarks/project_walkthrough.py DATA --weights FIRST.pt --out DIR [--steps 150]
+    python benchmarks/project_walkthrough.py DATA --weights FIRST.pt --out DIR [--steps 300]
 
-DATA is a folder with spider/space_slabs; FIRST.pt the weights to begin with: a model trained on few of its patients, such as
-DIR/seed0/first/best.pt of annotation_loop.py (weights that saw all patients leave nobody to validate). Simulated annotators take over the
+DATA is a folder with spider/space_slabs; FIRST.pt the weights to begin with: a model trained for a short time on few of its patients, as
+annotation_loop.py makes them (weights that saw all patients leave nobody to validate). Simulated annotators take over the
 reference; the commands and what they answer are printed. Retraining is killed in the middle once and goes on. Twelve patients validate, so
-that the rule decides, not a person.
+that the rule decides, not a person; until it promotes a challenger, more series are corrected and another round is run.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ from SpiderSegLib.volume import Volume
 
 SLABS = Path("spider", "space_slabs")
 
-#: So many patients are annotated by hand, without a prediction, and frozen; so many series are corrected before the round.
+#: So many patients are annotated and approved before there is a prediction, and frozen; so many series are corrected before each round.
 VALIDATION, CORRECTED = 12, 6
+
+#: After so many rounds the rule may have kept the champion each time.
+MOST_ROUNDS = 3
 
 
 class Session:
@@ -95,7 +98,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[1] / "SpiderSeg"), os.environ.get("PYTHONPATH")]))
     masks = references(options.data, options.out)
@@ -103,7 +106,7 @@ def main() -> None:
     session.do("init", "--name", "Walkthrough", "--weights", options.weights)
     session.do("import", options.out / "images", "--progress", "none")
 
-    session.say("\n# Validation patients: drawn by hand, without a prediction on screen.")
+    session.say("\n# Validation patients: drawn by one person, approved by another.")
     trained = {
         patient
         for model in (options.out / "project" / "models").glob("*/model.json")
@@ -112,45 +115,65 @@ def main() -> None:
     by_hand = [series for series in masks if series.split("_")[0] not in trained and series != "phantom_t2"][:VALIDATION]
     for series in by_hand:
         session.do("save", series, masks[series], "--annotator", "Ada", "--minutes", "25")
+        session.do("approve", series, "--annotator", "Carol")
     session.do("freeze")
-    project = open_project(session.root)
-    session.do("freeze", *eligible_patients(project), "--person", "Eve")
+    session.do("freeze", *eligible_patients(open_project(session.root)), "--person", "Eve")
 
     session.say("\n# The model segments the rest; the least certain come first.")
     session.do("predict", "--progress", "none", "--mirror")
     session.do("next", "--annotator", "Bob", "--number", "5")
-    for _ in range(CORRECTED):
-        answer = json.loads(session.do("next", "--annotator", "Bob", "--number", "1", "--json"))
-        series = answer["next"][0]["series"]
-        session.do("save", series, masks[series], "--annotator", "Bob", "--minutes", "6")
+    series = correct(session, masks)
     session.do("history", series)
-
-    session.say("\n# Two people go on from the same mask.")
-    parent = read_history(project.folder, series).newest.id
-    session.do("save", series, spoiled(masks[series], options.out), "--annotator", "Carol", "--parent", parent)
-    session.do("save", series, masks[series], "--annotator", "Bob", "--parent", parent, "--comment", "looked again")
-    session.do("agreement", series, "--picture", options.out / "agreement.png")
-    head = next(head for head in read_history(project.folder, series).heads if head.annotator == "Bob")
-    session.do("settle", series, head.id[:12], "--annotator", "Eve")
+    disagree(session, series, masks[series])
     session.do("status")
 
     session.say("\n# Retraining is killed in the middle, and goes on.")
-    arguments = ["project", "retrain", str(session.root), "--person", "Eve", "--steps", str(options.steps), "--progress", "none"]
-    running = subprocess.Popen([sys.executable, "-m", "SpiderSegLib", *arguments], stderr=subprocess.DEVNULL, start_new_session=True)
-    metrics = session.root / "models" / "gen-001" / "training" / "last.pt"
-    while not metrics.exists() and running.poll() is None:
-        time.sleep(1)
-    time.sleep(5)
-    os.killpg(running.pid, signal.SIGKILL)
-    session.say(f"killed (exit code {running.wait()})")
+    kill_retraining(session, options.steps)
     session.do("rebuild")
     session.do("verify")
-    session.do("retrain", "--person", "Eve", "--steps", options.steps, "--progress", "none")
-    session.do("models")
+    for _ in range(MOST_ROUNDS):
+        answer = session.do("retrain", "--person", "Eve", "--steps", options.steps, "--progress", "none")
+        session.do("models")
+        if "is the champion now" in answer:
+            break
+        session.say("\n# The champion stays; more series are corrected.")
+        correct(session, masks)
     session.do("predict", "--progress", "none")
     session.do("export", "-o", options.out / "export", "--accepted-only", "--images", "none")
     session.do("status")
     session.do("verify")
+
+
+def correct(session: Session, masks: dict[str, Path]) -> str:
+    """Corrects the next series of the work list; returns the last one."""
+    for _ in range(CORRECTED):
+        answer = json.loads(session.do("next", "--annotator", "Bob", "--number", "1", "--hold", "--json"))
+        series = answer["next"][0]["series"]
+        session.do("save", series, masks[series], "--annotator", "Bob", "--minutes", "6")
+    return series
+
+
+def disagree(session: Session, series: str, mask: Path) -> None:
+    """Two people go on from the same mask, and a third settles it."""
+    session.say("\n# Two people go on from the same mask.")
+    folder = open_project(session.root).folder
+    parent = read_history(folder, series).newest.id
+    session.do("save", series, spoiled(mask, session.out), "--annotator", "Carol", "--parent", parent)
+    session.do("save", series, mask, "--annotator", "Bob", "--parent", parent, "--comment", "looked again")
+    session.do("agreement", series, "--picture", session.out / "agreement.png")
+    head = next(head for head in read_history(folder, series).heads if head.annotator == "Bob")
+    session.do("settle", series, head.id[:12], "--annotator", "Eve")
+
+
+def kill_retraining(session: Session, steps: int) -> None:
+    """Begins a round and kills it some seconds after its training state was first saved."""
+    command = [sys.executable, "-m", "SpiderSegLib", "project", "retrain", str(session.root), "--person", "Eve", "--steps", str(steps)]
+    running = subprocess.Popen([*command, "--progress", "none"], stderr=subprocess.DEVNULL, start_new_session=True)
+    while not list(session.root.glob("models/*/training/last.pt")) and running.poll() is None:
+        time.sleep(1)
+    time.sleep(5)
+    os.killpg(running.pid, signal.SIGKILL)
+    session.say(f"killed (exit code {running.wait()})")
 
 
 if __name__ == "__main__":
