@@ -79,13 +79,13 @@ def _segment_one(project: Project, series: str, champion: ModelRecord, predictor
     with clock.stage(Stage.READ):
         volume = read_volume(project.folder.image(series))
     result = segment(volume, predictor, clock)
-    findings = lint(result.labelmap)
+    findings, unsure = lint(result.labelmap), series_uncertainty(result)
     facts = PredictionFacts(
         model_id=champion.model_id,
         naming=result.naming,
-        uncertainty=series_uncertainty(result).as_json(),
+        uncertainty=unsure.for_list().as_json(),
         findings=finding_counts(findings),
         worst_finding=findings[0].message if findings else "",
     )
     with clock.stage(Stage.WRITE):
-        write_prediction(project.folder, series, result.labelmap, facts, sidecar(result))
+        write_prediction(project.folder, series, result.labelmap, facts, {**sidecar(result), "uncertainty": unsure.as_json()})

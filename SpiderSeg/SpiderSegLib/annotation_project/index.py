@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from typing import Any
 from SpiderSegLib.annotation_project.predictions import predicted_series, read_prediction_facts
 from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesSummary, summarize
-from SpiderSegLib.corrections.disk import put
+from SpiderSegLib.corrections.disk import is_temporary, put
 from SpiderSegLib.corrections.folder import ProjectFolder
 from SpiderSegLib.corrections.history import read_history
-from SpiderSegLib.corrections.records import record_names
+from SpiderSegLib.corrections.records import RECORD_SUFFIX
 from SpiderSegLib.corrections.schema import NewerSchema
 from SpiderSegLib.corrections.series_record import read_series_record, series_names
 from SpiderSegLib.errors import LabelError, OutputError, ProjectError
@@ -55,21 +55,29 @@ class ProjectIndex:
         """The summaries of all series in natural order of their names; a series whose record is damaged is left out with a warning."""
         if not self._is_loaded:
             self._kept, self._is_loaded = _load(self._folder), True
-        predictions = predicted_series(self._folder)
+        predictions = predicted_series(self._folder, self._kept.keys())
         histories = _folders(self._folder.revisions)
-        kept = {}
-        for series in series_names(self._folder):
+        kept, is_changed = {}, False
+        for series in self._in_order(series_names(self._folder, self._kept.keys())):
             seen = _seen(self._folder, series, predictions, series in histories)
             before = self._kept.get(series)
             # What could not be read a moment ago (a share out of reach, a file in use) may be readable now.
-            is_true = before is not None and before.seen == seen and not before.summary.damaged
-            current = before if is_true else self._made(series, seen)
-            if current is not None:
-                kept[series] = current
-        if kept != self._kept:
+            if before is not None and before.seen == seen and not before.summary.damaged:
+                kept[series] = before
+                continue
+            made = self._made(series, seen)
+            if made is not None:
+                kept[series] = made
+            is_changed = is_changed or made != before
+        if is_changed or len(kept) != len(self._kept):
             self._kept = kept
             _store(self._folder, kept)
-        return {series: kept[series].summary for series in sorted(kept, key=natural_key)}
+        return {series: one.summary for series, one in kept.items()}
+
+    def _in_order(self, names: Sequence[str]) -> Sequence[str]:
+        """Names in natural order: that of the summaries kept, as long as they are the same series."""
+        present = set(names)
+        return list(self._kept) if present == self._kept.keys() else sorted(present, key=natural_key)
 
     def _made(self, series: str, seen: tuple[str, ...]) -> _Kept | None:
         try:
@@ -93,8 +101,16 @@ def _summary(folder: ProjectFolder, series: str) -> SeriesSummary:
 
 def _seen(folder: ProjectFolder, series: str, predictions: Mapping[str, tuple[int, int]], has_history: bool) -> tuple[str, ...]:
     prediction = predictions.get(series)
-    names = record_names(folder.revisions / series) if has_history else []
+    names = _names(f"{folder.revisions}{os.sep}{series}") if has_history else ()
     return ("" if prediction is None else f"{prediction[0]}-{prediction[1]}", *names)
+
+
+def _names(place: str) -> Iterable[str]:
+    """The JSON files of a folder, unfinished ones left out; what is no record does no harm in a list that only tells whether it changed."""
+    try:
+        return sorted(name for name in os.listdir(place) if name.endswith(RECORD_SUFFIX) and not is_temporary(name))  # noqa: PTH208
+    except OSError:
+        return ()
 
 
 def _folders(place: Path) -> set[str]:

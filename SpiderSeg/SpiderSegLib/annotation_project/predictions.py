@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,7 @@ _ADVICE = "spiderseg project rebuild removes it, then spiderseg project predict 
 class PredictionFacts:
     """What the sidecar says of a prediction without a look at its voxels.
 
-    `uncertainty` is a SeriesUncertainty as JSON values; `findings` counts the linter's by severity, `worst_finding` is the first in words.
+    `uncertainty` is a SeriesUncertainty for lists as JSON values; `findings` counts the linter's by severity, `worst_finding` is the first in words.
     """
 
     model_id: str
@@ -105,11 +105,11 @@ def read_prediction(folder: ProjectFolder, series: str) -> ShownPrediction | Non
     return ShownPrediction(labels.astype(np.uint8), facts.model_id, facts.naming)
 
 
-def predicted_series(folder: ProjectFolder) -> dict[str, tuple[int, int]]:
-    """The series with a prediction, and the time (ns) and size of its sidecar, by which a newer one is told."""
+def predicted_series(folder: ProjectFolder, known: Container[str] = ()) -> dict[str, tuple[int, int]]:
+    """The series with a prediction, and the time (ns) and size of its sidecar, by which a newer one is told; `known` as in `series_names`."""
     try:
         with os.scandir(folder.predictions) as entries:
             found = {entry.name[: -len(".json")]: entry.stat() for entry in entries if entry.name.endswith(".json")}
     except OSError:
         return {}
-    return {name: (stat.st_mtime_ns, stat.st_size) for name, stat in found.items() if is_name(name)}
+    return {name: (stat.st_mtime_ns, stat.st_size) for name, stat in found.items() if name in known or is_name(name)}

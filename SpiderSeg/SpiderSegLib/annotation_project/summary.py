@@ -32,6 +32,8 @@ class SeriesState(str, Enum):
 #: States in which the work list offers a series.
 OPEN_STATES = (SeriesState.NEW, SeriesState.PREDICTED, SeriesState.IN_PROGRESS)
 
+_STATE_OF_TEXT = {state.value: state for state in SeriesState}
+
 _STATE_OF_STATUS = {
     Status.IN_PROGRESS: SeriesState.IN_PROGRESS,
     Status.DONE: SeriesState.DONE,
@@ -93,7 +95,7 @@ class SeriesSummary:
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> SeriesSummary:
         """The summary that `as_dict` gave. Raises KeyError, TypeError, ValueError, AttributeError or LabelError for anything else."""
-        changed = {"state": SeriesState(body["state"]), "naming": naming_of(body["naming"]), "values": tuple(body["values"])}
+        changed = {"state": _STATE_OF_TEXT[body["state"]], "naming": naming_of(body["naming"]), "values": tuple(body["values"])}
         return cls(**{**body, **changed})
 
 

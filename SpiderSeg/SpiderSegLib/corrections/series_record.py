@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from SpiderSegLib.corrections.disk import put_new
 from SpiderSegLib.corrections.folder import ProjectFolder
 from SpiderSegLib.corrections.journal import note_file
 from SpiderSegLib.corrections.names import check_name, is_name
-from SpiderSegLib.corrections.records import Clock, new_record, read_json, record_id, utc_now
+from SpiderSegLib.corrections.records import RECORD_SUFFIX, Clock, new_record, read_json, record_id, utc_now
 from SpiderSegLib.corrections.schema import NewerSchema, migrated
 from SpiderSegLib.errors import GeometryError, ProjectError
 from SpiderSegLib.io import bytes_writer
@@ -88,13 +88,17 @@ def read_series_record(folder: ProjectFolder, series: str) -> SeriesRecord:
     return record
 
 
-def series_names(folder: ProjectFolder) -> list[str]:
-    """Names of all series of the project, unsorted. Raises ProjectError when the folder can't be read."""
+def series_names(folder: ProjectFolder, known: Container[str] = ()) -> list[str]:
+    """Names of all series of the project, unsorted; those in `known` are not looked at closely.
+
+    Raises ProjectError when the folder can't be read.
+    """
     try:
-        with os.scandir(folder.images) as entries:
-            return [entry.name[: -len(".json")] for entry in entries if entry.name.endswith(".json") and is_name(entry.name[: -len(".json")])]
+        names = os.listdir(folder.images)  # noqa: PTH208 - thousands of names, not paths
     except OSError as error:
         raise ProjectError(f"{folder.images}: can't be read: {error.strerror}") from error
+    stems = (name[: -len(RECORD_SUFFIX)] for name in names if name.endswith(RECORD_SUFFIX))
+    return [stem for stem in stems if stem in known or is_name(stem)]
 
 
 def _record_of(body: Mapping[str, Any], path: Path) -> SeriesRecord:
