@@ -109,11 +109,13 @@ class SpiderSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
+        from SpiderSegLib.gui.annotation.placing import placeSections
         from SpiderSegLib.gui.panel import Panel
         from SpiderSegLib.mrml.terminologies import loadTerminology
         from SpiderSegLib.paths import RESOURCES, data_path
 
         uiWidget = slicer.util.loadUI(str(data_path(RESOURCES, "UI", "SpiderSeg.ui")))
+        placeSections(uiWidget, slicer.util.loadUI(str(data_path(RESOURCES, "UI", "SpiderSegProject.ui"))))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
@@ -137,11 +139,13 @@ class SpiderSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called when the user opens the module."""
         self.initializeParameterNode()
         self.panel.shortcuts.install()
+        self.panel.annotation.onEnter()
 
     def exit(self):
-        """Called when the user leaves for another module: runs go on, keys and clicks are given back."""
+        """Called when the user leaves for another module: runs go on, an open case stays, keys and clicks are given back."""
         self.panel.shortcuts.remove()
         self.panel.clicks.stop()
+        self.panel.annotation.onExit()
 
     def onSceneStartClose(self, caller, event):
         self.panel.onSceneClosing()
@@ -205,6 +209,9 @@ class SpiderSegTest(ScriptedLoadableModuleTest):
     #: The run takes seconds on a usual computer; a slow one that is busy with other things needs minutes.
     TIMEOUT_S = 300.0
 
+    #: Whose masks those of the test are.
+    ANNOTATOR = "Self-test"
+
     def setUp(self):
         slicer.mrmlScene.Clear(0)
 
@@ -215,6 +222,8 @@ class SpiderSegTest(ScriptedLoadableModuleTest):
         self.test_CancelledRunLeavesTheSceneAsItWas()
         self.setUp()
         self.test_SceneClosedDuringARun()
+        self.setUp()
+        self.test_ProjectFromOpenToDone()
         self.setUp()
 
     def widget(self):
@@ -345,6 +354,72 @@ class SpiderSegTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear(0)
         self.waitUntil(lambda: not widget.panel.queue.isBusy, "ending the run of a closed scene")
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), 0)
+
+    def test_ProjectFromOpenToDone(self):
+        """Opens a project of one phantom, corrects its mask, saves it as done, and leaves without a question."""
+        widget = self.widget()
+        if not self.canRun(widget):
+            return
+        import qt
+
+        from SpiderSegLib.gui.annotation.remembered import ANNOTATOR_KEY, RECENT_KEY
+
+        settings = qt.QSettings()
+        remembered = {key: settings.value(key) for key in (ANNOTATOR_KEY, RECENT_KEY)}
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                self.annotatePhantom(widget, *self.phantomProject(Path(folder) / "project"))
+        finally:
+            for key, value in remembered.items():
+                settings.remove(key) if value is None else settings.setValue(key, value)
+            widget.ui.annotatorLineEdit.text = str(remembered[ANNOTATOR_KEY] or "")
+
+    def annotatePhantom(self, widget, project, labels):
+        """Goes through a project of one series whose prediction is `labels`."""
+        from SpiderSegLib.corrections import read_history, read_mask
+        from SpiderSegLib.mrml.segments import segmentIdOfValue
+
+        widget.ui.annotatorLineEdit.text = self.ANNOTATOR
+        widget.ui.projectPathLineEdit.currentPath = str(project.root)
+        widget.panel.refresh()
+        widget.ui.openProjectButton.click()
+        widget.panel.refresh()
+        self.delayDisplay("Next, paint, done")
+        widget.ui.nextCaseButton.click()
+        widget.panel.refresh()
+        brush = labels == 0
+        brush[:, 5:, :] = False
+        segmentationNode = widget.panel.segmentationNode
+        self.paint(widget, segmentationNode, widget.panel.volumeNode, segmentIdOfValue(segmentationNode, 1), brush)
+        widget.ui.doneCaseButton.click()
+        newest = read_history(project.folder, "phantom_t2").newest
+        self.assertEqual((newest.status.value, newest.annotator), ("done", self.ANNOTATOR))
+        saved = read_mask(project.folder, newest).array
+        self.assertEqual(int((saved == 1).sum()), int((labels == 1).sum()) + int(brush.sum()))
+        widget.ui.closeProjectButton.click()
+        self.assertFalse(widget.panel.annotation.isOpen)
+
+    def phantomProject(self, root):
+        """A project of one phantom with its true labelmap as the prediction; and that labelmap."""
+        import hashlib
+
+        from SpiderSegLib.annotation_project.predictions import PredictionFacts, write_prediction
+        from SpiderSegLib.annotation_project.project import create_project
+        from SpiderSegLib.corrections import SeriesRecord, write_series_record
+        from SpiderSegLib.fingerprint import content_hash
+        from SpiderSegLib.io import write_volume
+        from SpiderSegLib.phantom import make_phantom
+
+        project, phantom, series = create_project(root), make_phantom(), "phantom_t2"
+        path = project.folder.image(series)
+        write_volume(path, phantom.volume)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        geometry = phantom.volume.geometry
+        record = SeriesRecord(series, "phantom", geometry, sha256, sha256, content_hash(phantom.volume), {})
+        write_series_record(project.folder, record, self.ANNOTATOR)
+        sidecar = {"level_state": {"state": "assumed", "reasons": []}, "levels": [], "model": {"id": "phantom"}}
+        write_prediction(project.folder, series, phantom.labelmap, PredictionFacts("phantom"), sidecar)
+        return project, phantom.labelmap.array
 
     def nodeIds(self):
         """IDs of all nodes of the scene."""

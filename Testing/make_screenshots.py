@@ -1,4 +1,6 @@
-"""Makes the pictures of the module in Resources/Screenshots, from the phantom alone: `python Testing/make_screenshots.py [FOLDER]`.
+"""Makes the pictures of the module in Resources/Screenshots, from the phantom alone: `python Testing/make_screenshots.py [FOLDER [PROJECT]]`.
+
+PROJECT is a project that phantom_project made before; without it one is made, which takes minutes.
 
 Runs in the harness: the panel's widgets are Qt's, the slice views are rendered by Slicer's own classes, and the levels are those that
 the bundled weights found. Stand-ins (section titles, node selectors, the Segment Editor) look plainer than Slicer's.
@@ -6,7 +8,9 @@ the bundled weights found. Stand-ins (section titles, node selectors, the Segmen
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ sys.path[:0] = [str(TESTING), str(TESTING / "Python")]
 import harness  # noqa: E402
 
 SECTIONS = ("input", "segment", "levels", "correct", "export")
-PANEL_WIDTH, VIEWS_HEIGHT, BORDER = 480, 600, 4
+PANEL_WIDTH, VIEWS_HEIGHT, VIEW_WIDTH, BORDER = 480, 600, 800, 4
 PATIENCE_S = 300.0
 
 
@@ -58,6 +62,14 @@ def views_picture(loaded: Any, height: int) -> NDArray[np.uint8]:
     return beside(sagittal, above(*side))
 
 
+def sagittal_picture(loaded: Any, height: int) -> NDArray[np.uint8]:
+    """The sagittal view through the middle of L4 alone."""
+    harness.close_views()
+    center = next(row for row in loaded.widget.panel.levels.rows if row.value == 2).centerRas
+    picture: NDArray[np.uint8] = harness.slice_view(loaded.widget.panel.volumeNode, "Yellow", (VIEW_WIDTH, height), center)
+    return picture
+
+
 def beside(*pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pictures from left to right on gray, at one height."""
     height = max(picture.shape[0] for picture in pictures)
@@ -76,9 +88,51 @@ def padded(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     return np.concatenate([picture, np.broadcast_to(picture[-1:, :1], (height - len(picture), picture.shape[1], 3))])
 
 
-def main(folder: Path) -> None:
+def project_pictures(folder: Path, project: Path | None) -> None:
+    """The annotation loop: the series of a project with a case open, a conflict, and the comparison of two models."""
+    from harness.annotation_panel import AnnotationPanel
+    from harness.phantom_project import phantom_project
+    from harness.spine_panel import MODULE
+    from harness.views import save_png
+
+    from SpiderSegLib.annotation_project.project import open_project
+
+    with tempfile.TemporaryDirectory() as scratch:
+        # Short, because the panel shows it.
+        root = Path(scratch) / "lumbar"
+        if project is None:
+            phantom_project(root)
+        else:
+            shutil.copytree(project, root)
+        harness.open_views("Yellow")
+        case = AnnotationPanel(harness.load_module(MODULE), "Ada")
+        case.open_project(open_project(root))
+        case.ui.projectPathLineEdit.currentPath = "/data/lumbar"
+        case.open_series("P15_t2")
+        only(case, "project", "cases", "case", "findings")
+        save_png(beside(panel := panel_picture(case.loaded), sagittal_picture(case.loaded, panel.shape[0])), folder / "slicer_project.png")
+        case.open_series("P14_t2")
+        only(case, "revisions")
+        case.click("compareButton")
+        save_png(panel_picture(case.loaded), folder / "slicer_conflict.png")
+        only(case, "models")
+        case.click_row("modelTable", 0)
+        save_png(panel_picture(case.loaded), folder / "slicer_compare.png")
+        case.loaded.unload()
+
+
+def only(case: Any, *sections: str) -> None:
+    """Folds all sections but these."""
+    for name, button in harness.buttons(case.loaded.panel).items():
+        if name.endswith("CollapsibleButton"):
+            button.collapsed = name.removesuffix("CollapsibleButton") not in sections
+    case.settle()
+
+
+def main(folder: Path, project: Path | None = None) -> None:
     """Writes all pictures into a folder."""
     harness.start()
+    import slicer
     from harness.views import save_png
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +149,10 @@ def main(folder: Path) -> None:
     save_png(beside(panel, views_picture(loaded, panel.shape[0])), folder / "slicer_module.png")
     save_png(views_picture(loaded, VIEWS_HEIGHT), folder / "slice_views.png")
     loaded.unload()
+    slicer.mrmlScene.Clear(0)
+    project_pictures(folder, project)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "Resources" / "Screenshots")
+    paths = [Path(argument) for argument in sys.argv[1:]]
+    main(paths[0] if paths else ROOT / "Resources" / "Screenshots", paths[1] if len(paths) > 1 else None)

@@ -6,15 +6,18 @@ import io as std_io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from SpiderSegLib.labels import SPINAL_CANAL, LevelState, Structure, label_table
 from SpiderSegLib.level_names import RESEARCH_USE
-from SpiderSegLib.pipeline import LevelRow, Segmentation
 from SpiderSegLib.preprocessing import reorientation_to
+
+if TYPE_CHECKING:
+    # Its import brings torch, for which a picture of two masks should not wait.
+    from SpiderSegLib.pipeline import LevelRow, Segmentation
 
 #: Opacity of the color over the gray image: borders of bone stay visible below it.
 OPACITY = 0.45

@@ -30,6 +30,11 @@ from SpiderSegLib.volume import Geometry, Volume
 
 MODULE = Path(__file__).resolve().parents[2] / "SpiderSeg" / "SpiderSeg.py"
 UI_FILE = Path(__file__).resolve().parents[2] / "Resources" / "UI" / "SpiderSeg.ui"
+PROJECT_UI_FILE, VALIDATION_UI_FILE = (UI_FILE.with_name(name) for name in ("SpiderSegProject.ui", "SpiderSegValidation.ui"))
+
+#: The panel's first, and all of them.
+PANEL_UI_FILES = (UI_FILE, PROJECT_UI_FILE)
+UI_FILES = (*PANEL_UI_FILES, VALIDATION_UI_FILE)
 
 PATIENCE_S = 120.0
 
@@ -133,7 +138,7 @@ class SpinePanel:
         errors = [error.error for error in harness.slot_errors]
         assert all(isinstance(error, SpiderSegError) for error in errors), errors
         harness.slot_errors.clear()
-        return str(shown[0].text)
+        return str(shown[-1].text)
 
     # What it shows
 
@@ -219,7 +224,7 @@ import json, os, shutil, sys, time
 from pathlib import Path
 folder = Path({folder!r})
 arguments = sys.argv[3:]
-out = Path(arguments[arguments.index("--out" if "--out" in arguments else "--json") + 1])
+out = Path(next((arguments[index + 1] for index, one in enumerate(arguments) if one in ("--out", "--json")), folder / "out"))
 with open(folder / "calls.jsonl", "a") as file:
     file.write(json.dumps(arguments) + "\\n")
 def report(stage, fraction):

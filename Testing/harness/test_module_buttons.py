@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,12 +12,14 @@ import qt
 import slicer
 
 import harness
+from harness.click_tests import buttons_of, clicked_by_tests, clicks
 from harness.real_runs import segment_phantom
 from harness.spine_panel import (
     ENDLESS,
     MODULE,
+    PANEL_UI_FILES,
     PATIENCE_S,
-    UI_FILE,
+    UI_FILES,
     SpinePanel,
     fake_on_path,
     main_window,
@@ -39,44 +39,21 @@ from SpiderSegLib.mrml.volumes import rasOf
 from SpiderSegLib.phantom import make_phantom
 from tiny_wheels import Environment, make_wheel
 
-#: Classes of the .ui that a person presses.
-BUTTON_CLASSES = ("QPushButton", "QCheckBox", "QToolButton", "QRadioButton", "ctkCollapsibleButton")
-
-#: Names of the test that clicks each button.
-CLICK_TESTS: dict[str, str] = {}
-
 SECTIONS = ("input", "segment", "levels", "correct", "shortcuts", "export")
 
+#: Sections that are there only while a project is open.
+PROJECT_SECTIONS = ("project", "cases", "case", "findings", "gradings", "revisions", "models")
 
-def clicks(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator: the test clicks these buttons, and fails if it did not."""
-
-    def register(test: Callable[..., None]) -> Callable[..., None]:
-        CLICK_TESTS.update(dict.fromkeys(names, test.__name__))
-
-        @functools.wraps(test)
-        def checked(*arguments: Any, **more: Any) -> None:
-            harness.clicked.clear()
-            test(*arguments, **more)
-            assert set(names) <= harness.clicked
-
-        return checked
-
-    return register
+TEST_FILES = sorted(Path(__file__).parent.glob("test_module*.py"))
 
 
-def buttons_of_the_ui() -> list[str]:
-    widgets = ElementTree.parse(UI_FILE).iter("widget")
-    return [str(widget.get("name")) for widget in widgets if widget.get("class") in BUTTON_CLASSES]
-
-
-@pytest.mark.parametrize("name", buttons_of_the_ui())
+@pytest.mark.parametrize("name", [name for ui_file in UI_FILES for name in buttons_of(ui_file)])
 def test_every_button_is_clicked_by_a_test(name):
-    assert name in CLICK_TESTS, f"write a test that clicks {name}, with @clicks({name!r})"
+    assert name in clicked_by_tests(TEST_FILES), f"write a test that clicks {name}, with @clicks({name!r})"
 
 
 def test_every_button_of_the_panel_is_in_the_ui(case):
-    assert set(harness.buttons(case.loaded.panel)) == set(buttons_of_the_ui())
+    assert set(harness.buttons(case.loaded.panel)) == {name for ui_file in PANEL_UI_FILES for name in buttons_of(ui_file)}
 
 
 @pytest.fixture
@@ -94,11 +71,27 @@ def column(case):
 # Sections
 
 
-@clicks(*(f"{section}CollapsibleButton" for section in SECTIONS))
+@clicks(
+    "inputCollapsibleButton",
+    "segmentCollapsibleButton",
+    "levelsCollapsibleButton",
+    "correctCollapsibleButton",
+    "shortcutsCollapsibleButton",
+    "exportCollapsibleButton",
+    "projectCollapsibleButton",
+    "casesCollapsibleButton",
+    "caseCollapsibleButton",
+    "findingsCollapsibleButton",
+    "gradingsCollapsibleButton",
+    "revisionsCollapsibleButton",
+    "modelsCollapsibleButton",
+)
 def test_a_section_is_opened_and_closed_by_its_title(case):
-    for section in SECTIONS:
+    for section in PROJECT_SECTIONS:
+        getattr(case.ui, f"{section}CollapsibleButton").visible = True
+    for section in (*SECTIONS, *PROJECT_SECTIONS):
         button = getattr(case.ui, f"{section}CollapsibleButton")
-        inside = next(child for child in button.children() if isinstance(child, qt.QWidget))
+        inside = next(child for child in button.children() if isinstance(child, qt.QWidget) and child.property("SpiderSeg.shown") is None)
         was_collapsed = button.collapsed
         harness.click(button)
         assert (button.collapsed, inside.visible) == (not was_collapsed, was_collapsed)
@@ -124,11 +117,12 @@ def test_the_views_are_turned_into_the_plane_of_the_slices(column):
 
 @clicks("acceptJointButton")
 def test_series_that_do_not_lie_on_each_other_are_saved_together_once_accepted(column, monkeypatch, tmp_path):
-    fake = fake_on_path(monkeypatch, tmp_path, "answer('joint')")
+    fake = fake_on_path(monkeypatch, tmp_path, "wait_for('gate')\nanswer('joint')")
     fake.has("joint", columnLabels(), {"is_allowed": False, "reasons": ["t1 lies 5.0 mm beside t2"]})
     column.parameters.partnerVolume = column.open_volume("t1")
     column.settle()
     assert not column.ui.acceptJointButton.visible
+    fake.go("gate")
     harness.wait_until(lambda: column.ui.acceptJointButton.visible, PATIENCE_S)
     assert column.ui.inputMessageLabel.text == "Not saved together: t1 lies 5.0 mm beside t2"
     column.click("acceptJointButton")

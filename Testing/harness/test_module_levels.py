@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import numpy as np
 import pytest
 import qt
 import slicer
 
 import harness
-from harness.spine_panel import ENDLESS, MODULE, PATIENCE_S, UI_FILE, SpinePanel, fake_on_path, main_window
+from harness.click_tests import usual_tool_tips
+from harness.spine_panel import ENDLESS, MODULE, PANEL_UI_FILES, PATIENCE_S, SpinePanel, fake_on_path, main_window
 from mrml_scene import COLUMN, columnLabels, columnPoint
 from SpiderSegLib.gui.levels_section import AMBER, COLOR, CONFIDENCE, JUMP, LEVEL, STATE, VISIBLE, VOLUME
 from SpiderSegLib.gui.requirements import MissingPackage
@@ -465,16 +464,6 @@ def test_a_capital_letter_can_be_typed_into_a_name(column, window):
 # Why a button can't be pressed
 
 
-def usual_tool_tips():
-    """Tooltips of the .ui by the widget's name."""
-    found = {}
-    for widget in ElementTree.parse(UI_FILE).iter("widget"):
-        for described in widget.findall("property"):
-            if described.get("name") == "toolTip":
-                found[widget.get("name")] = "".join(described.itertext()).strip()
-    return found
-
-
 def nothing(case):
     pass
 
@@ -604,7 +593,7 @@ def test_a_disabled_widget_says_why_and_an_enabled_one_what_it_does(case, monkey
     state(case)
     if state is not cancelling:
         case.settle()
-    usual = usual_tool_tips()
+    usual = usual_tool_tips(PANEL_UI_FILES)
     widgets = {name: button for name, button in harness.buttons(case.loaded.panel).items() if not name.endswith("CollapsibleButton")}
     widgets |= {name: getattr(case.ui, name) for name in ("lumbarCountComboBox", "overlayComboBox")}
     wrong = [

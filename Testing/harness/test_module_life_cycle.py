@@ -457,7 +457,7 @@ def test_the_panel_opens_before_any_package_is_installed():
     assert done.stdout.endswith("works\n"), done.stderr
 
 
-GUI_FILES = [MODULE, *sorted((LIBRARY / "gui").glob("*.py"))]
+GUI_FILES = [MODULE, *sorted((LIBRARY / "gui").rglob("*.py"))]
 
 
 def translated(node: ast.AST) -> bool:
@@ -491,8 +491,11 @@ def words(text: str) -> list[str]:
     return [word for word in text.split() if word.isalpha()]
 
 
-#: What is no language of people: a representation's name in MRML, commands, annotations, a thread's name.
-NO_SENTENCES = ("'The SpiderSeg developers'", "'Closed surface'", "'python -m pip download'", "-m pip install", "'str | None'", "'worker output'")
+#: What is no language of people: a representation's name in MRML, commands, annotations, a thread's name, marks in records and reports.
+NO_SENTENCES = (
+    *("'The SpiderSeg developers'", "'Closed surface'", "'python -m pip download'", "-m pip install", "'str | None'", "'worker output'"),
+    *("'spiderseg project'", "'by the rule'", "': champion, challenger and reference'"),
+)
 
 
 @pytest.mark.parametrize("path", GUI_FILES, ids=lambda path: path.name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from SpiderSegLib.gui.visibility import setShown
+
 
 def names(nodes: Sequence[Any]) -> str:
     """Names of nodes, separated by commas."""
@@ -14,4 +16,4 @@ def names(nodes: Sequence[Any]) -> str:
 def setMessage(label: Any, text: str) -> None:
     """Shows a text in a label; an empty one takes no room."""
     label.text = text
-    label.visible = bool(text)
+    setShown(label, bool(text))

@@ -11,6 +11,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SpiderSegLib.errors import InputError
+from SpiderSegLib.gui.annotation.project_section import ProjectSection
 from SpiderSegLib.gui.buttons import ButtonReasons
 from SpiderSegLib.gui.correct_section import CorrectSection
 from SpiderSegLib.gui.export_section import ExportSection
@@ -70,8 +71,9 @@ class Panel:
         self.levels = LevelsSection(self)
         self.correct = CorrectSection(self)
         self.export = ExportSection(self)
+        self.annotation = ProjectSection(self)
         self.shortcuts = Shortcuts(self)
-        self.sections: tuple[Section, ...] = (self.input, self.segment, self.levels, self.correct, self.export)
+        self.sections: tuple[Section, ...] = (self.input, self.segment, self.levels, self.correct, self.export, self.annotation)
 
     # What the sections work on
 
@@ -178,6 +180,7 @@ class Panel:
         self._observer.observe([])
         self.shortcuts.remove()
         self.clicks.stop()
+        self.annotation.shutDown()
         self.input.shutDown()
         self.queue.shutDown()
 

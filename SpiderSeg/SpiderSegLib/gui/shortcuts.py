@@ -18,6 +18,9 @@ class Shortcuts:
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self._shortcuts: list[Any] = []
+        #: Slicer's own actions whose keys are borrowed, with those keys.
+        self._borrowed: list[tuple[Any, Any]] = []
+        self._isInstalled = False
         panel.ui.shortcutsLabel.text = self.text()
 
     def buttons(self) -> tuple[tuple[str, Any], ...]:
@@ -40,27 +43,57 @@ class Shortcuts:
             ("Shift+S", ui.smoothButton),
         )
 
+    def projectButtons(self) -> tuple[tuple[str, Any], ...]:
+        """Key and button while a project is open; Ctrl+S is Slicer's Save otherwise."""
+        ui = self.panel.ui
+        return (
+            ("Ctrl+N", ui.nextCaseButton),
+            ("Ctrl+P", ui.previousCaseButton),
+            ("Ctrl+S", ui.saveCaseButton),
+            ("Ctrl+D", ui.doneCaseButton),
+            ("Shift+F", ui.nextFindingButton),
+        )
+
     def text(self) -> str:
         """The list people read."""
         lines = [f"{key}   {button.text}" for key, button in self.buttons()]
-        return "\n".join([*lines, _("1, 2, .. and Ctrl+Z, Ctrl+Y are those of Slicer's Segment Editor")])
+        ofProject = [_("{key}   {button}, in a project").format(key=key, button=button.text) for key, button in self.projectButtons()]
+        return "\n".join([*lines, *ofProject, _("1, 2, .. and Ctrl+Z, Ctrl+Y are those of Slicer's Segment Editor")])
 
     def install(self) -> None:
         """Makes the keys work, the Segment Editor's own included; without a main window there is nothing to press them in."""
         self.remove()
+        self._isInstalled = True
         self.panel.ui.segmentEditorWidget.installKeyboardShortcuts()
         window = slicer.util.mainWindow()
         if window is None:
             return
-        for key, button in self.buttons():
+        for key, button in (*self.buttons(), *(self.projectButtons() if self.panel.annotation.isOpen else ())):
             shortcut = qt.QShortcut(window)
             shortcut.setKey(qt.QKeySequence(key))
             shortcut.connect("activated()", button.click)
             self._shortcuts.append(shortcut)
+            self._borrow(window, key)
+
+    def _borrow(self, window: Any, key: str) -> None:
+        """Takes a key from Slicer's own actions: with two receivers a key does nothing at all."""
+        wanted = qt.QKeySequence(key).toString()
+        for action in window.findChildren(qt.QAction):
+            if action.shortcut.toString() == wanted:
+                self._borrowed.append((action, action.shortcut))
+                action.shortcut = qt.QKeySequence()
+
+    def refresh(self) -> None:
+        """A project was opened or closed."""
+        if self._isInstalled:
+            self.install()
 
     def remove(self) -> None:
-        """Takes the keys back, for another module."""
+        """Gives the keys back, for another module."""
+        self._isInstalled = False
         self.panel.ui.segmentEditorWidget.uninstallKeyboardShortcuts()
         for shortcut in self._shortcuts:
             shortcut.setParent(None)
-        self._shortcuts = []
+        for action, key in self._borrowed:
+            action.shortcut = key
+        self._shortcuts, self._borrowed = [], []

@@ -45,6 +45,10 @@ def stage_text(stage: str) -> str:
         "resample": _("Numbering the levels"),
         "number": _("Writing the result"),
         "write": _("Writing the result"),
+        "check": _("Checking the data"),
+        "train": _("Training"),
+        "score": _("Comparing with the champion"),
+        "report": _("Writing the report"),
     }
     return texts.get(stage, stage)
 

@@ -96,6 +96,8 @@ class WorkerProcess:
         self.state = WorkerState.QUEUED
         self.stage = ""
         self.fraction = 0.0
+        #: What is worked on, as the run itself says it.
+        self.detail = ""
         self.exitCode: int | None = None
         #: For people, in a final state: '' when done, else what happened.
         self.message = ""
@@ -207,7 +209,7 @@ class WorkerProcess:
         if report.stage != self.stage:
             # Known before they are orphans: whoever kills the launcher leaves the real process without a parent.
             self._remember(*tree_of(self._tree))
-        self.stage = report.stage
+        self.stage, self.detail = report.stage, report.message
         self.fraction = max(self.fraction, report.fraction)
         self._timeLeft.report(report.fraction)
         if self.onChanged is not None and not self.state.isFinal:
