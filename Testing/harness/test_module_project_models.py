@@ -16,7 +16,7 @@ from SpiderSegLib.annotation_project.decisions import Choice, frozen_patients, r
 from SpiderSegLib.annotation_project.models import champion, read_models
 from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.gui.annotation.case_rows import Column
-from SpiderSegLib.gui.annotation.pictures import curvePoints
+from SpiderSegLib.gui.annotation.pictures import TEXT_LEFT, TEXT_TOP, curvePoints, showCurve
 from SpiderSegLib.gui.annotation.rounds import readRound, worstCases
 from SpiderSegLib.retraining import RoundFiles
 from SpiderSegLib.retraining.criteria import MEAN_DICE
@@ -149,6 +149,17 @@ def test_a_training_shows_its_curve_while_it_goes_and_is_cancelled(case, tmp_pat
 def test_the_curve_runs_from_the_first_loss_at_the_top_to_the_last():
     assert curvePoints([2.0, 1.0, 0.0], 100, 50) == [(0, 0), (50, 25), (100, 50)]
     assert len(curvePoints([1.0] * 10_000, 100, 50)) == 100
+
+
+def test_the_curve_tells_its_newest_loss_and_how_many_steps_were_made(case, tmp_path):
+    label = case.ui.curveLabel
+    losses = [1 / (1 + step / 20) for step in range(200)]
+    showCurve(label, losses, 0.5)
+    image = label.pixmap.toImage()
+    written = {image.pixel(x, y) for x in range(TEXT_LEFT, TEXT_LEFT + 80) for y in range(TEXT_TOP - 9, TEXT_TOP)}
+    assert len(written) > 1
+    image.save(str(tmp_path / "curve.png"))
+    assert (tmp_path / "curve.png").stat().st_size > 500
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import qt
+from slicer.i18n import tr as _
 
 from SpiderSegLib.gui.visibility import setShown
 
@@ -17,6 +18,9 @@ WIDEST = 900
 NARROWEST = 300
 
 CURVE_HEIGHT, MARGIN = 140, 4
+
+#: Where the text in the curve begins.
+TEXT_LEFT, TEXT_TOP = 8, 132
 
 
 def showPng(label: Any, png: bytes | None) -> None:
@@ -44,8 +48,15 @@ def showCurve(label: Any, losses: Sequence[float], share: float) -> None:
     points = curvePoints(losses, round(share * (width - 2 * MARGIN)), CURVE_HEIGHT - 2 * MARGIN)
     for (left, top), (right, bottom) in itertools.pairwise(points):
         painter.drawLine(MARGIN + left, MARGIN + top, MARGIN + right, MARGIN + bottom)
+    _writeScale(painter, palette, losses)
     painter.end()
     label.setPixmap(pixmap)
+
+
+def _writeScale(painter: Any, palette: Any, losses: Sequence[float]) -> None:
+    """What the curve shows and how far it has come: without it the line means nothing."""
+    painter.setPen(qt.QPen(palette.color(qt.QPalette.Text)))
+    painter.drawText(TEXT_LEFT, TEXT_TOP, _("loss {newest:.2f}, step {steps}").format(newest=losses[-1], steps=len(losses)))
 
 
 def curvePoints(losses: Sequence[float], width: int, height: int) -> list[tuple[int, int]]:
