@@ -231,11 +231,26 @@ def test_a_restored_edit_owes_to_the_model_what_it_owed_before(session, project)
     assert (revision.provenance, revision.source_model, revision.to_prediction.voxels_changed) == (Provenance.CORRECTED, MODEL, 3)
 
 
+def test_a_restored_edit_is_measured_against_what_was_shown_though_a_newer_model_took_its_place(session, project):
+    addPrediction(project, "p2_t2")
+    paint(session.open("p2_t2"), 1)
+    session.close(keep=True)
+    addPrediction(project, "p2_t2", (1, 2), "newer-1")
+    morning = nextMorning(project)
+    case = morning.open("p2_t2")
+    morning.restoreOffered()
+    assert not any("is gone" in text for text in case.messages)
+    revision = morning.save(Status.DONE).saved.revision
+    assert (revision.provenance, revision.source_model) == (Provenance.CORRECTED, MODEL)
+
+
 def test_a_restored_edit_whose_prediction_is_gone_still_counts_as_the_model_s(session, project):
     addPrediction(project, "p2_t2")
     paint(session.open("p2_t2"), 1)
     session.close(keep=True)
     addPrediction(project, "p2_t2", (1, 2), "newer-1")
+    for path in project.folder.revisions_of("p2_t2").iterdir():
+        path.unlink()
     morning = nextMorning(project)
     case = morning.open("p2_t2")
     morning.restoreOffered()
