@@ -415,11 +415,16 @@ KEYS = {
 }
 
 
+#: Next, previous, save, done, flag.
+PROJECT_KEYS = 5
+
+
 def test_every_key_has_a_test_and_is_listed(column):
     assert {key: button.objectName for key, button in column.panel.shortcuts.buttons()} == KEYS
     lines = column.ui.shortcutsLabel.text.splitlines()
     assert "Shift+N   Least certain next" in lines
-    assert len(lines) == len(KEYS) + 1
+    # Those of a project, which has its own tests, and of Slicer.
+    assert len(lines) == len(KEYS) + PROJECT_KEYS + 1
 
 
 @pytest.mark.parametrize("key", KEYS)
