@@ -54,7 +54,7 @@ def predict(root: Path, options: PredictOptions) -> int:
     model = champion(project)
     series = waiting_series(list(ProjectIndex(project).read().values()), model)[: options.limit]
     if not series:
-        typer.echo(f"nothing to segment: every open series has a prediction by {model.model_id}", err=options.progress is ProgressStyle.JSON)
+        typer.echo(f"nothing to segment: no open series waits for a prediction by {model.model_id}", err=options.progress is ProgressStyle.JSON)
         return 0
     with closing(make_progress(options.progress, "starting")) as starting:
         starting.report(STARTING, 0.0, "loading")
