@@ -21,6 +21,9 @@ GRACE_S = 0.5
 #: Rounds of looking for children that were started while their parents were being stopped.
 MOST_ROUNDS = 5
 
+#: After so long a process that was told to stop has stopped.
+STOPPING_S = 0.005
+
 
 class TreeEnder:
     """Ends processes and all their descendants: asks them to end, and kills after a grace period what is left.
@@ -84,6 +87,8 @@ class TreeEnder:
                 break
             _signal_all(new, signal.SIGSTOP)
             frozen |= new
+            # On another processor a process still runs, and may start a child, until it is interrupted there.
+            time.sleep(STOPPING_S)
         return running
 
     def _step_on_windows(self) -> bool:
