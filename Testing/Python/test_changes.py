@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -152,7 +151,7 @@ def test_values_outside_the_scheme_are_refused() -> None:
         labelmap_changes(line(1), line(77))
 
 
-def test_a_save_of_a_whole_spine_is_measured_in_well_below_a_second() -> None:
+def test_a_whole_spine_that_moved_by_two_voxels_is_nowhere_further_away() -> None:
     geometry = Geometry((512, 512, 20), (0.6, 0.6, 4.0), (0.0, 0.0, 0.0), SAGITTAL)
     labels = np.zeros(geometry.shape_kji, np.uint8)
     for level in range(1, 8):
@@ -161,8 +160,10 @@ def test_a_save_of_a_whole_spine_is_measured_in_well_below_a_second() -> None:
         labels[2:18, top + 44 : top + 60, 150:230] = 200 + level
     labels[8:12, 40:470, 232:260] = 100
     before, after = Volume(labels, geometry), Volume(np.roll(labels, 2, axis=2), geometry)
-    start = time.process_time()
     changes = labelmap_changes(before, after)
-    # 0.3 s on one core of 2025; the limit leaves room for a slow one.
-    assert time.process_time() - start < 2.0
     assert changes.voxels_changed > 0
+    for change in changes.structures:
+        assert change.asd_mm is not None
+        assert change.hd95_mm is not None
+        # Two voxels of 0.6 mm.
+        assert 0 < change.asd_mm < change.hd95_mm <= 1.2 + 1e-9

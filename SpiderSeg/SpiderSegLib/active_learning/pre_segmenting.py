@@ -83,7 +83,7 @@ def _segment_one(project: Project, series: str, champion: ModelRecord, predictor
     facts = PredictionFacts(
         model_id=champion.model_id,
         naming=result.naming,
-        uncertainty=unsure.for_list().as_json(),
+        uncertainty=unsure.shortened().as_json(),
         findings=finding_counts(findings),
         worst_finding=findings[0].message if findings else "",
     )

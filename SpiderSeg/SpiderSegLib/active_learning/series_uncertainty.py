@@ -75,11 +75,6 @@ class SeriesUncertainty:
         """With the least certain place alone: all that a list of thousands of series needs."""
         return replace(self, places=() if self.least_certain is None else (self.least_certain,))
 
-    def for_list(self) -> SeriesUncertainty:
-        """The same with the least certain place alone: all that a list of thousands of series needs."""
-        worst = self.least_certain
-        return SeriesUncertainty(self.entropy, () if worst is None else (worst,), self.disagreement)
-
     def as_json(self) -> dict[str, Any]:
         """JSON values; `from_json` reads them."""
         return {
