@@ -38,7 +38,7 @@ TINY = ModelConfig(roi_size_kji=(16, 32, 32), feature_size=4, hidden_size=32, ml
 PROVENANCE = Provenance(
     "tiny-7",
     "2024-01-02T03:04:05+00:00",
-    "spiderseg train --data /home/someone/data --steps 7",
+    "spiderseg train --data /data/lumbar --steps 7",
     7,
     ("1", "2"),
     ("3",),
@@ -269,7 +269,7 @@ def test_the_command_packs_a_training_checkpoint(checkpoint, tmp_path):
             "spiderseg train --data DATA --out OUT --steps 7 --device cpu --resume",
         ),
         ("spiderseg train --data=/mnt/x --device=cuda:0", "spiderseg train --data=DATA --device=cuda:0"),
-        ("/home/me/bin/spiderseg train -o ../y --datalist split.json", "spiderseg train -o OUT --datalist DATALIST"),
+        ("/opt/bin/spiderseg train -o ../y --datalist split.json", "spiderseg train -o OUT --datalist DATALIST"),
         (r"spiderseg train --data 'C:\Users\me\my data' --steps 3", "spiderseg train --data DATA --steps 3"),
         ("spiderseg train --new-option ./z /positional", "spiderseg train --new-option NEW_OPTION PATH"),
         ("spiderseg train --data '/unbalanced", "spiderseg train --data DATA"),
