@@ -32,6 +32,7 @@ LEVELS = [
         "series_names",
         "level_names",
         "terminology",
+        "text_table",
         "structure_names",
         "segment_tags",
     },

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from SpiderSegLib.agreement.files import AgreementSet
 from SpiderSegLib.agreement.result import Agreement, LevelRow
 from SpiderSegLib.evaluation.report.wording import NOTHING, number
 from SpiderSegLib.level_names import LevelNaming, short_name
+from SpiderSegLib.text_table import aligned
 
 #: Measures of a series, with the heading of their column.
 SERIES_COLUMNS = {
@@ -35,7 +34,7 @@ def agreement_table(agreement: Agreement, naming: LevelNaming | None = None) -> 
         structures.append([one.structure.name.lower(), *measured, *counts, f"{one.volume_a_ml:.1f}", f"{one.volume_b_ml:.1f}"])
     levels = [["level", "in A", "in B", "Dice", "ASD mm", "A ml", "B - A ml", ""]]
     levels += [_level(row, naming) for row in agreement.levels]
-    blocks = [f"A: {agreement.name_a}\nB: {agreement.name_b}", _aligned(structures), _aligned(levels), "\n".join(summary_lines(agreement))]
+    blocks = [f"A: {agreement.name_a}\nB: {agreement.name_b}", aligned(structures), aligned(levels), "\n".join(summary_lines(agreement))]
     return "\n\n".join(blocks)
 
 
@@ -51,7 +50,7 @@ def agreement_set_table(found: AgreementSet) -> str:
         rows.append([title, *(_cell(name, getattr(summary[name], title)) for name in shown)])
     rows.append(["n", *(str(summary[name].n) for name in shown)])
     shifted = [f"  {one.series}: {one.agreement.shift.text}" for one in found.series if one.agreement.shift]
-    blocks = [f"A: {found.name_a}\nB: {found.name_b}", _aligned(rows)]
+    blocks = [f"A: {found.name_a}\nB: {found.name_b}", aligned(rows)]
     blocks += ["\n".join(["Numbered differently throughout", *shifted])] if shifted else []
     blocks += ["\n".join(["Not comparable", *(f"  {one.series}: {one.reason}" for one in found.failed)])] if found.failed else []
     blocks += [f"Only in {side}: {', '.join(names)}" for side, names in (("A", found.only_in_a), ("B", found.only_in_b)) if names]
@@ -84,9 +83,3 @@ def _level(row: LevelRow, naming: LevelNaming) -> list[str]:
 
 def _cell(name: str, value: float | None) -> str:
     return f"{100 * value:.1f} %" if name in _SHARES and value is not None else number(value)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)

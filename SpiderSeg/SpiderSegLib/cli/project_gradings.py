@@ -10,9 +10,9 @@ import typer
 from SpiderSegLib.annotation_project.grading_records import read_gradings_history, save_gradings
 from SpiderSegLib.annotation_project.project import Project, open_project
 from SpiderSegLib.annotation_project.validation_patients import patients_of
-from SpiderSegLib.cli.project_lists import as_table
 from SpiderSegLib.errors import ProjectError
 from SpiderSegLib.gradings import GRADED_ITEMS, DiscGrading, GradedItem
+from SpiderSegLib.text_table import aligned
 
 
 def grade(root: Path, patient: str, disc: int, annotator: str, grades: Sequence[str]) -> int:
@@ -31,7 +31,7 @@ def grade(root: Path, patient: str, disc: int, annotator: str, grades: Sequence[
         parents = [head.id for head in history.heads]
         save_gradings(project.folder, history.current.with_disc(grading), annotator, parents)
     typer.echo(f"patient {patient}, disc {disc} (label {grading.label_value})")
-    typer.echo(as_table([_row(item, grading) for item in GRADED_ITEMS]))
+    typer.echo(aligned([_row(item, grading) for item in GRADED_ITEMS], has_numbers=False))
     return 0
 
 

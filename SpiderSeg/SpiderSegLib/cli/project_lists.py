@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
@@ -21,6 +20,7 @@ from SpiderSegLib.corrections.leases import hold, leases, release
 from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.corrections.series_record import read_series_record
 from SpiderSegLib.errors import ProjectError
+from SpiderSegLib.text_table import aligned
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def status(root: Path, has_series: bool, is_json: bool) -> int:
         typer.echo(line)
     if has_series:
         rows = [["series", "state", "revisions", "minutes", "by", "provenance", "findings"], *map(_row, summaries.values())]
-        typer.echo("\n" + as_table(rows))
+        typer.echo("\n" + aligned(rows, has_numbers=False))
     return 0
 
 
@@ -68,7 +68,7 @@ def next_series(root: Path, options: NextOptions) -> int:
     elif not ranked:
         typer.echo("nothing waits: every series is done, flagged, in conflict, or held by others")
     else:
-        typer.echo(as_table([[one.candidate.series, one.explanation or "not segmented yet"] for one in shown]))
+        typer.echo(aligned([[one.candidate.series, one.explanation or "not segmented yet"] for one in shown], has_numbers=False))
         if len(ranked) > len(shown):
             typer.echo(f"and {len(ranked) - len(shown)} more")
     return 0
@@ -99,16 +99,10 @@ def history(root: Path, series: str) -> int:
         parents = ", ".join(parent[:12] for parent in revision.parents)
         cells = [revision.status.value, revision.provenance.value, f"{revision.minutes:.1f}", changed, parents, ", ".join(marks)]
         rows.append([revision.id[:12], revision.created_utc[:19], revision.annotator, *cells])
-    typer.echo(as_table(rows) if found.revisions else f"{series}: nothing was saved yet")
+    typer.echo(aligned(rows, has_numbers=False) if found.revisions else f"{series}: nothing was saved yet")
     for damaged in found.damaged:
         typer.echo(f"damaged: {damaged.reason}")
     return 0
-
-
-def as_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of texts with columns as wide as their widest text."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def _row(summary: SeriesSummary) -> list[str]:

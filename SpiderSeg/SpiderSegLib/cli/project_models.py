@@ -11,8 +11,8 @@ from SpiderSegLib.annotation_project.decisions import read_decisions
 from SpiderSegLib.annotation_project.models import champion, read_models
 from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.annotation_project.validation_patients import choose_patients, freeze, patients_of, refusals
-from SpiderSegLib.cli.project_lists import as_table
 from SpiderSegLib.retraining.project_round import promote, reject, roll_back, unfinished_round
+from SpiderSegLib.text_table import aligned
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def freeze_patients(root: Path, patients: list[str], number: int | None, seed: i
         everyone = list(patients_of(project))
         refused = {one.patient_id: one.reason for one in refusals(project, everyone)}
         rows = [[patient, f"no: {refused[patient]}" if patient in refused else "may be frozen"] for patient in everyone]
-        typer.echo(as_table([["patient", ""], *rows]))
+        typer.echo(aligned([["patient", ""], *rows], has_numbers=False))
         return 0
     if patients and number is not None:
         raise typer.BadParameter("give patients, or --number for a choice by chance, not both")
@@ -51,7 +51,7 @@ def models(root: Path) -> int:
     for model in known.values():
         mark = "champion" if model.model_id == present else ""
         rows.append([model.model_id, str(model.generation), model.parent, str(len(model.training_patients)), mark])
-    typer.echo(as_table(rows))
+    typer.echo(aligned(rows, has_numbers=False))
     for decision in read_decisions(project.folder):
         subject = decision.model_id or ", ".join(decision.patients)
         comment = f": {decision.comment}" if decision.comment else ""

@@ -23,6 +23,7 @@ from SpiderSegLib.evaluation.report.wording import (
 from SpiderSegLib.evaluation.scoring import SCORE_NAMES
 from SpiderSegLib.evaluation.series import Evaluation, SeriesEvaluation
 from SpiderSegLib.evaluation.summary import OVERALL, summarize_scores
+from SpiderSegLib.text_table import aligned
 
 #: Series named below a comparison as those that changed most.
 NAMED_CHANGES = 3
@@ -59,7 +60,7 @@ def comparison_text(comparison: Comparison) -> str:
             for group in groups
             if comparison.main_score in comparison.differences[group]
         ]
-    blocks = [f"A: {comparison.name_a}\nB: {comparison.name_b}", _aligned(rows)]
+    blocks = [f"A: {comparison.name_a}\nB: {comparison.name_b}", aligned(rows)]
     for title, changes in (("Gained most", comparison.gained(NAMED_CHANGES)), ("Lost most", comparison.lost(NAMED_CHANGES))):
         named = [f"  {change.series}: {change.score_a:.3f} to {change.score_b:.3f} ({change.change:+.3f})" for change in changes]
         blocks.append("\n".join([f"{title} in {comparison.main_score}", *(named or ["  none"])]))
@@ -73,7 +74,7 @@ def ranking_text(ranking: Ranking, bootstrap: BootstrapConfig = DEFAULT_BOOTSTRA
         [one.name, str(one.place), number(one.relative_rank.mean), interval(one.relative_rank.interval), f"{len(one.missing)} of {ranking.n_series}"]
         for one in ranking.sets
     ]
-    return "\n\n".join([_aligned(rows), RANKING_FORMULA, bootstrap_note(bootstrap)])
+    return "\n\n".join([aligned(rows), RANKING_FORMULA, bootstrap_note(bootstrap)])
 
 
 def evaluation_notes(evaluation: Evaluation) -> list[str]:
@@ -92,7 +93,7 @@ def _series_table(series: Sequence[SeriesEvaluation]) -> str:
     for one, scores in zip(series, values, strict=True):
         kind = one.reference_kind.value + (" (detected)" if one.is_kind_detected else "")
         rows.append([one.series, kind, *(number(scores[name]) for name in shown)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _summary_table(scores: Mapping[str, Estimate]) -> str:
@@ -102,14 +103,14 @@ def _summary_table(scores: Mapping[str, Estimate]) -> str:
         score = scores[name]
         if score.n:
             rows.append([name, number(score.mean), number(score.std), interval(score.interval), str(score.n), str(score.n_patients)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _sequence_table(summary: Mapping[str, Mapping[str, Estimate]]) -> str:
     groups = [group for group in summary if group != OVERALL]
     rows = [["mean [interval] (n)", *groups]]
     rows += [[name, *(mean_and_interval(summary[group][name]) for group in groups)] for name in SCORE_NAMES if summary[OVERALL][name].n]
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _level_table(levels: Mapping[int, Mapping[str, Estimate]]) -> str:
@@ -117,7 +118,7 @@ def _level_table(levels: Mapping[int, Mapping[str, Estimate]]) -> str:
     rows = [["level (assumed name)", "n", *(LEVEL_COLUMNS[name] for name in shown)]]
     for level, scores in levels.items():
         rows.append([level_title(level), str(scores["level_accuracy"].n), *(_level_cell(scores[name]) for name in shown)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _level_cell(estimate: Estimate) -> str:
@@ -130,9 +131,3 @@ def _difference_row(title: str, difference: Difference) -> list[str]:
     change = difference.change
     means = [number(difference.mean_a), number(difference.mean_b), signed(change.mean), signed_interval(change.interval)]
     return [title, str(change.n), str(change.n_patients), *means, difference.verdict.value]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
