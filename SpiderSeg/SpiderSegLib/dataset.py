@@ -6,7 +6,6 @@ paths relative to the data's root. An entry without image is a complete mask ove
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from SpiderSegLib.errors import DatasetError, GeometryError, ImageReadError, LabelError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.io import check_intensities, read_labelmap, read_volume
 from SpiderSegLib.labels import Structure, to_classes
 from SpiderSegLib.preprocessing import PreprocessingConfig, normalize, reorientation_to, resample, resample_classes
@@ -167,6 +167,6 @@ def image_hashes(items: Sequence[DatasetItem]) -> dict[str, str]:
     """
     paths = [item.image or item.label for item in items]
     try:
-        return {"/".join(path.parts[-3:]): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        return {"/".join(path.parts[-3:]): sha256_of(path) for path in paths}
     except OSError as error:
         raise ImageReadError(f"{error.filename}: can't read: {error.strerror}") from error

@@ -1,8 +1,9 @@
-"""Whether two files show the same image, however they are stored."""
+"""Hashes: of a file as it is, and of an image however it is stored."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 
@@ -18,4 +19,13 @@ def content_hash(volume: Volume) -> str:
     oriented = reorientation_to(volume.geometry).apply(volume.array)
     digest = hashlib.sha256(str(oriented.shape).encode())
     digest.update(np.ascontiguousarray(oriented, dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex; read in pieces. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()

@@ -8,12 +8,12 @@ from collections.abc import Set
 from pathlib import Path
 
 from SpiderSegLib.annotation_project.project import Project
-from SpiderSegLib.annotation_project.verification import sha256_of
 from SpiderSegLib.atomic import TEMPORARY_PREFIX, FileWriter
 from SpiderSegLib.corrections.disk import put
 from SpiderSegLib.corrections.folder import MASK_SUFFIX
 from SpiderSegLib.corrections.names import is_name
 from SpiderSegLib.errors import OutputError, ProjectError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.io import bytes_writer
 
 #: Written first and last: with the one alone an export is unfinished, and the same call goes on.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from SpiderSegLib.corrections.names import is_name, safe_name
 from SpiderSegLib.corrections.records import Clock, new_record, read_json, record_id, utc_now
 from SpiderSegLib.corrections.schema import migrated
 from SpiderSegLib.errors import OutputError, ProjectError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.io import bytes_writer
 
 KIND = "model"
@@ -74,7 +74,7 @@ def add_model(project: Project, bundle: Path, provenance: TrainedOn, parent: str
         "model_id": model_id,
         "generation": 0 if earlier is None else 1 + max(model.generation for model in known.values()),
         "parent": parent,
-        "checkpoint_sha256": hashlib.sha256((place / CHECKPOINT).read_bytes()).hexdigest(),
+        "checkpoint_sha256": sha256_of(place / CHECKPOINT),
         "training_patients": sorted(patients),
         "training_image_sha256": hashes,
     }

@@ -16,6 +16,7 @@ from SpiderSegLib.corrections.names import is_name
 from SpiderSegLib.corrections.records import read_json
 from SpiderSegLib.corrections.saving import ShownPrediction, encoded_mask
 from SpiderSegLib.errors import LabelError, OutputError, ProjectError, SpiderSegError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.io import bytes_writer, read_labelmap
 from SpiderSegLib.labels import LevelState, check_values
 from SpiderSegLib.level_names import USUAL_LUMBAR_COUNT, LevelNaming
@@ -92,7 +93,7 @@ def read_prediction(folder: ProjectFolder, series: str) -> ShownPrediction | Non
     if facts is None:
         return None
     try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != facts.mask_sha256:
+        if sha256_of(path) != facts.mask_sha256:
             raise ProjectError(f"{path}: not the mask its sidecar describes; {_ADVICE}")
         labels = read_labelmap(path).array
         check_values(np.unique(labels), str(path))

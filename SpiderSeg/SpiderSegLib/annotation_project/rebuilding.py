@@ -13,13 +13,14 @@ from SpiderSegLib.annotation_project.exporting import write_tables
 from SpiderSegLib.annotation_project.index import ProjectIndex
 from SpiderSegLib.annotation_project.predictions import predicted_series, read_prediction
 from SpiderSegLib.annotation_project.project import Project
-from SpiderSegLib.annotation_project.verification import abandoned_files, orphans, sha256_of, truth_files
+from SpiderSegLib.annotation_project.verification import abandoned_files, orphans, truth_files
 from SpiderSegLib.corrections.folder import MASK_SUFFIX, ProjectFolder
 from SpiderSegLib.corrections.journal import note_again
 from SpiderSegLib.corrections.records import RECORD_SUFFIX, read_json, record_id, record_stem
 from SpiderSegLib.corrections.saving import publish
 from SpiderSegLib.corrections.series_record import series_names
 from SpiderSegLib.errors import OutputError, ProjectError
+from SpiderSegLib.fingerprint import sha256_of
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from SpiderSegLib.corrections.records import Clock
 from SpiderSegLib.corrections.schema import NewerSchema
 from SpiderSegLib.corrections.series_record import SeriesRecord, write_series_record
 from SpiderSegLib.errors import Cancelled, InputError, OutputError, SpiderSegError
-from SpiderSegLib.fingerprint import content_hash
+from SpiderSegLib.fingerprint import content_hash, sha256_of
 from SpiderSegLib.io import bytes_writer, check_intensities, volume_writer
 from SpiderSegLib.sequence import Sequence as MrSequence
 from SpiderSegLib.sequence import guess_sequence
@@ -157,7 +157,7 @@ class SeriesImport:
             put(self._folder.disk, target, bytes_writer(data))
             return hashlib.sha256(data).hexdigest()
         put(self._folder.disk, target, volume_writer(target, Volume(volume.array, volume.geometry)))
-        return hashlib.sha256(target.read_bytes()).hexdigest()
+        return sha256_of(target)
 
     def _note_joined(self, source: SourceSeries, record: SeriesRecord) -> None:
         """Two hospitals' patients '1' must not become one unseen."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from SpiderSegLib.annotation_project.deidentification import is_plain_metaimage
 from SpiderSegLib.annotation_project.import_report import Remark
 from SpiderSegLib.errors import ImageReadError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.io import NIFTI_SUFFIXES, image_suffix
 from SpiderSegLib.volume import Volume
 
@@ -42,7 +43,7 @@ class SourceSeries:
     def source_sha256(self) -> str:
         """SHA-256, hex, of the image's file; of several files that of their hashes, in whichever order they lie. Raises ImageReadError."""
         try:
-            digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files)
+            digests = sorted(sha256_of(path) for path in self.files)
         except OSError as error:
             raise ImageReadError(f"{error.filename}: can't be read: {error.strerror}") from error
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from SpiderSegLib.corrections.names import is_name
 from SpiderSegLib.corrections.records import RECORD_SUFFIX, is_record_name, read_records
 from SpiderSegLib.corrections.series_record import read_series_record, series_names
 from SpiderSegLib.errors import ProjectError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.series_names import natural_key
 
 
@@ -64,15 +64,6 @@ def truth_files(project: Project) -> set[Path]:
         found.update({folder.series_record(series), folder.image(series)})
     found.update(sub / RECORD for sub in _subfolders(folder.models) if (sub / RECORD).is_file())
     return found
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256, hex, of a file. Raises OSError."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _truth(project: Project) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from SpiderSegLib.atomic import make_folder, write_together
 from SpiderSegLib.cases import Case, CaseSet, Track
 from SpiderSegLib.errors import Cancelled, DatasetError, GeometryError, OutputError, SpiderSegError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.io import bytes_writer, image_suffix, read_labelmap, read_volume, volume_writer, write_text_atomically
 from SpiderSegLib.overview import OVERVIEW_NAME
 from SpiderSegLib.resampling.recipe import ResamplingConfig, resample_volume
@@ -116,11 +116,6 @@ def _record(source: Path, target: Path, root: Path, out: Path, old: Volume, new:
 
 def _described(geometry: Geometry) -> dict[str, Any]:
     return {"size": list(geometry.size_ijk), "spacing": list(geometry.spacing_ijk_mm), "orientation": geometry.orientation}
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _is_done(case: Case, root: Path, out: Path, entry: dict[str, Any] | None) -> bool:

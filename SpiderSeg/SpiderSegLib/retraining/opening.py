@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.errors import Cancelled, ImageReadError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.retraining.checks import check_files, files_of, refuse_leakage
 from SpiderSegLib.retraining.files import RoundFiles
 from SpiderSegLib.retraining.progress import ProgressMeter, RoundCallback, RoundStage
@@ -64,7 +64,7 @@ def _hashes(request: RetrainRequest, meter: ProgressMeter, is_cancelled: CancelC
         # The other half of the stage is comparing and reading the images.
         meter.report(RoundStage.CHECK, 0.3 * number / len(paths), f"checking {path.name}")
         try:
-            found[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[path] = sha256_of(path)
         except OSError as error:
             raise ImageReadError(f"{path}: can't read: {error.strerror}") from error
     return found

@@ -11,13 +11,13 @@ from SpiderSegLib.annotation_project.deidentification import SUBSET_FACT
 from SpiderSegLib.annotation_project.models import ModelRecord, lineage, read_models
 from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesSummary
-from SpiderSegLib.annotation_project.verification import sha256_of
 from SpiderSegLib.cases import find_cases
 from SpiderSegLib.corrections.history import read_history
 from SpiderSegLib.corrections.revision import Revision
 from SpiderSegLib.corrections.series_record import read_series_record
 from SpiderSegLib.dataset import DatasetItem
 from SpiderSegLib.errors import DatasetError, ProjectError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.overview import VALIDATION
 from SpiderSegLib.retraining.files import RoundFiles
 from SpiderSegLib.retraining.record import read_request

@@ -14,10 +14,10 @@ from SpiderSegLib.annotation_project.exclusive import Turn, retraining_turn
 from SpiderSegLib.annotation_project.models import ModelRecord, TrainedOn, add_model, champion, checkpoint_of, new_model_id, read_models
 from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesSummary
-from SpiderSegLib.annotation_project.verification import sha256_of
 from SpiderSegLib.corrections.records import Clock, utc_now
 from SpiderSegLib.dataset import DatasetItem
 from SpiderSegLib.errors import DatasetError, OutputError, ProjectError, TrainingError
+from SpiderSegLib.fingerprint import sha256_of
 from SpiderSegLib.ranks import Rank
 from SpiderSegLib.retraining.checks import named, training_patients
 from SpiderSegLib.retraining.decision import Decision, DecisionKind, decision_object
