@@ -95,6 +95,12 @@ class Geometry:
             matrix[:, column] = 0
         return "".join(letter for _, letter in sorted(letters))
 
+    def __str__(self) -> str:
+        """In messages: 'size 512 x 512 x 20, spacing 0.6 x 0.6 x 4 mm, origin -8.1, 120.3, 44, orientation PIR'."""
+        size, spacing = " x ".join(map(str, self.size_ijk)), " x ".join(f"{value:.3g}" for value in self.spacing_ijk_mm)
+        origin = ", ".join(f"{value:.4g}" for value in self.origin_lps_mm)
+        return f"size {size}, spacing {spacing} mm, origin {origin}, orientation {self.orientation}"
+
     @property
     def slice_axis_kji(self) -> int:
         """Array axis of the acquisition's slices: the coarsest spacing; the left-right axis when all are about equal."""

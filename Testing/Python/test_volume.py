@@ -199,3 +199,8 @@ def test_other_values_keep_grid_name_and_header():
 def test_other_values_of_another_shape_are_refused():
     with pytest.raises(GeometryError, match="shape"):
         Volume(np.zeros((2, 3, 4)), geometry()).with_array(np.zeros((2, 3, 5)))
+
+
+def test_a_grid_is_told_in_words():
+    geometry = Geometry((512, 448, 17), (0.5859375, 0.6, 4.4), (-8.25, 120.333333, 44.0), (0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0))
+    assert str(geometry) == "size 512 x 448 x 17, spacing 0.586 x 0.6 x 4.4 mm, origin -8.25, 120.3, 44, orientation PIR"

@@ -110,11 +110,7 @@ def is_abandoned(path: Path) -> bool:
 def put(disk: Disk, path: Path, writer: FileWriter) -> None:
     """Writes a file whole or not at all, in place of one that may be there. Raises OutputError naming it and the reason."""
     with _named(path):
-        disk.make_folder(path.parent)
-        temporary = path.with_name(temporary_name(_suffix(path)))
-        with _removed_on_failure(disk, temporary):
-            disk.write(temporary, writer)
-            disk.flush(temporary)
+        with _written(disk, path, writer) as temporary:
             disk.rename(temporary, path)
         disk.flush_folder(path.parent)
 
@@ -129,11 +125,7 @@ def add_line(disk: Disk, path: Path, line: str) -> None:
 def put_new(disk: Disk, path: Path, writer: FileWriter) -> bool:
     """Writes a file unless something has its name; returns whether it did. Raises OutputError naming it and the reason."""
     with _named(path):
-        disk.make_folder(path.parent)
-        temporary = path.with_name(temporary_name(_suffix(path)))
-        with _removed_on_failure(disk, temporary):
-            disk.write(temporary, writer)
-            disk.flush(temporary)
+        with _written(disk, path, writer) as temporary:
             try:
                 disk.link(temporary, path)
             except FileExistsError:
@@ -148,22 +140,32 @@ def put_pair(disk: Disk, first: Path, first_writer: FileWriter, last: Path, last
     """Writes two new files of one folder, of which `last` says that both are there.
 
     Both are on disk under temporary names before either gets its own, so that after a kill between the two names the second file can
-    still be finished (`verification`). Raises OutputError naming the file and the reason; then neither is there.
+    still be finished (`annotation_project.rebuilding`). Raises OutputError naming the file and the reason; then neither is there.
     """
     with _named(last):
-        disk.make_folder(last.parent)
-        temporaries = [path.with_name(temporary_name(_suffix(path))) for path in (first, last)]
-        with _removed_on_failure(disk, *temporaries):
-            for temporary, writer in zip(temporaries, (first_writer, last_writer), strict=True):
-                disk.write(temporary, writer)
-                disk.flush(temporary)
-            disk.rename(temporaries[0], first)
+        with _written(disk, first, first_writer) as first_temporary, _written(disk, last, last_writer) as last_temporary:
+            disk.rename(first_temporary, first)
             try:
-                disk.rename(temporaries[1], last)
+                disk.rename(last_temporary, last)
             except OSError:
                 disk.unlink(first)
                 raise
         disk.flush_folder(last.parent)
+
+
+@contextlib.contextmanager
+def _written(disk: Disk, path: Path, writer: FileWriter) -> Iterator[Path]:
+    """A temporary file beside a path, with its content on the disk; removed when the block fails."""
+    disk.make_folder(path.parent)
+    temporary = path.with_name(temporary_name(_suffix(path)))
+    try:
+        disk.write(temporary, writer)
+        disk.flush(temporary)
+        yield temporary
+    except BaseException:
+        with contextlib.suppress(OSError):
+            disk.unlink(temporary)
+        raise
 
 
 @contextlib.contextmanager
@@ -172,17 +174,6 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{path}: can't write: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def _removed_on_failure(disk: Disk, *temporaries: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        for temporary in temporaries:
-            with contextlib.suppress(OSError):
-                disk.unlink(temporary)
-        raise
 
 
 def _suffix(path: Path) -> str:

@@ -197,15 +197,10 @@ def _checked_labels(correction: Correction, geometry: Geometry) -> NDArray[np.ui
     labelmap = correction.labelmap
     if not labelmap.geometry.is_same_grid(geometry):
         raise GeometryError(
-            f"{correction.series}: expected a mask on the grid of its image, {geometry.size_ijk} voxels of {_rounded(geometry.spacing_ijk_mm)} mm, "
-            f"found {labelmap.geometry.size_ijk} of {_rounded(labelmap.geometry.spacing_ijk_mm)} mm, or another place; is it of another series?"
+            f"{correction.series}: expected a mask on the grid of its image ({geometry}), found {labelmap.geometry}; is it of another series?"
         )
     check_values(np.unique(labelmap.array), correction.series)
     return labelmap.array.astype(np.uint8)
-
-
-def _rounded(spacing: tuple[float, float, float]) -> tuple[float, ...]:
-    return tuple(round(value, 3) for value in spacing)
 
 
 def _kept_prediction(folder: ProjectFolder, series: str, history: History, shown: ShownPrediction, geometry: Geometry, clock: Clock) -> Revision:

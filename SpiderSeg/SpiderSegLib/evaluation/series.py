@@ -15,7 +15,6 @@ from SpiderSegLib.io import read_labelmap
 from SpiderSegLib.labels import SPINAL_CANAL, Structure, check_values
 from SpiderSegLib.metrics import OverlapTable, overlap_table
 from SpiderSegLib.series_names import sequence_of
-from SpiderSegLib.volume import Volume
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +93,7 @@ def evaluate_series(files: SeriesFiles, kind: ReferenceKind = ReferenceKind.AUTO
     reference, prediction = read_labelmap(files.reference), read_labelmap(files.prediction)
     if not reference.geometry.is_same_grid(prediction.geometry):
         raise GeometryError(
-            f"expected one grid, found {files.prediction} ({_described(prediction)}) and {files.reference} ({_described(reference)}): "
+            f"expected one grid, found {files.prediction} ({prediction.geometry}) and {files.reference} ({reference.geometry}): "
             "resample the prediction to the reference's grid with nearest-neighbor interpolation"
         )
     table = overlap_table(reference.array, prediction.array)
@@ -122,10 +121,3 @@ def _warnings(kind: ReferenceKind, table: OverlapTable) -> list[str]:
     if kind is ReferenceKind.SPIDER and SPINAL_CANAL not in table.reference_values:
         found.append("reference has no canal: the official canal scores are 999, as in the challenge")
     return found
-
-
-def _described(labelmap: Volume) -> str:
-    geometry = labelmap.geometry
-    spacing = " x ".join(f"{value:.3g}" for value in geometry.spacing_ijk_mm)
-    origin = ", ".join(f"{value:.4g}" for value in geometry.origin_lps_mm)
-    return f"size {' x '.join(map(str, geometry.size_ijk))}, spacing {spacing} mm, origin {origin}, orientation {geometry.orientation}"

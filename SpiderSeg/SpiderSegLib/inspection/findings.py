@@ -8,7 +8,6 @@ from enum import Enum
 
 from SpiderSegLib.inspection.series import Intensities, LabelStatistics, SeriesStatistics
 from SpiderSegLib.labels import FOREGROUND, Structure
-from SpiderSegLib.volume import Geometry
 
 #: An image with a larger share of voxels at its maximum was clipped. Measured: 8-bit series that use their range have less than
 #: 0.01 %, clipped ones 3 % and more.
@@ -93,7 +92,7 @@ def find_in_series(series: SeriesStatistics) -> Iterator[Finding]:
     for message in series.missing:
         yield finding(FindingKind.MISSING_FILE, Severity.ERROR, message)
     if series.geometry is not None and series.mask_geometry is not None and not series.geometry.is_same_grid(series.mask_geometry):
-        message = f"image {_described(series.geometry)}, mask {_described(series.mask_geometry)}"
+        message = f"image {series.geometry}, mask {series.mask_geometry}"
         yield finding(FindingKind.GRID_MISMATCH, Severity.ERROR, message)
     if series.intensities is not None:
         for kind, severity, message in _intensity_findings(series.intensities):
@@ -148,12 +147,6 @@ def _count_findings(series: SeriesStatistics, labels: LabelStatistics) -> Iterat
     if found != (row.n_vertebrae, row.n_discs):
         message = f"{found[0]} vertebrae and {found[1]} discs, overview.csv says {row.n_vertebrae} and {row.n_discs}"
         yield FindingKind.COUNT_MISMATCH, Severity.WARNING, message
-
-
-def _described(geometry: Geometry) -> str:
-    spacing = " x ".join(f"{value:.3g}" for value in geometry.spacing_ijk_mm)
-    origin = ", ".join(f"{value:.4g}" for value in geometry.origin_lps_mm)
-    return f"{' x '.join(map(str, geometry.size_ijk))} at {spacing} mm, origin {origin}, {geometry.orientation}"
 
 
 def _listed(values: list[int] | tuple[int, ...]) -> str:

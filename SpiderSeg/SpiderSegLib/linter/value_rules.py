@@ -25,14 +25,8 @@ MOST_NAMED = 10
 def grid_findings(labelmap: Geometry, image: Geometry | None) -> Iterator[Finding]:
     """A mask and its image on different grids."""
     if image is not None and not image.is_same_grid(labelmap):
-        message = f"the image has {_described(image)}, the mask {_described(labelmap)}"
+        message = f"the image has {image}, the mask {labelmap}"
         yield Finding(Rule.GRID_MISMATCH, Severity.ERROR, 0, None, message)
-
-
-def _described(grid: Geometry) -> str:
-    spacing = " x ".join(f"{value:.3g}" for value in grid.spacing_ijk_mm)
-    origin = ", ".join(f"{value:.4g}" for value in grid.origin_lps_mm)
-    return f"{' x '.join(map(str, grid.size_ijk))} voxels of {spacing} mm from ({origin}) {grid.orientation}"
 
 
 def known_labels(labelmap: Volume) -> tuple[NDArray[np.uint8], tuple[float, ...]]:

@@ -115,15 +115,8 @@ def labelmap_changes(before: Volume, after: Volume) -> LabelmapChanges:
 def check_same_grid(first: Volume, second: Volume) -> None:
     """Raises GeometryError naming both volumes and their grids when these differ."""
     if not first.geometry.is_same_grid(second.geometry):
-        raise GeometryError(f"expected one grid, found {_described(first, 'the first')} and {_described(second, 'the second')}")
-
-
-def _described(volume: Volume, fallback: str) -> str:
-    geometry = volume.geometry
-    spacing = " x ".join(f"{value:.3g}" for value in geometry.spacing_ijk_mm)
-    origin = ", ".join(f"{value:.4g}" for value in geometry.origin_lps_mm)
-    size = " x ".join(map(str, geometry.size_ijk))
-    return f"{volume.name or fallback} (size {size}, spacing {spacing} mm, origin {origin}, orientation {geometry.orientation})"
+        names = (first.name or "the first", second.name or "the second")
+        raise GeometryError(f"expected one grid, found {names[0]} ({first.geometry}) and {names[1]} ({second.geometry})")
 
 
 def _count(table: OverlapTable, values: Sequence[int]) -> VoxelChanges:
