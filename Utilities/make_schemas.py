@@ -70,9 +70,35 @@ def signed(kind: str, properties: Schema) -> Schema:
     return record({**head, **properties})
 
 
-def schemas() -> dict[str, tuple[str, Schema]]:
-    """Title and schema of every kind of file."""
-    revision = {
+def project() -> Schema:
+    return record(
+        {
+            "schema": {"const": VERSIONS["project"]},
+            "kind": {"const": "project"},
+            "notice": TEXT,
+            "name": TEXT,
+            "project_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+            "created_utc": UTC,
+        }
+    )
+
+
+def series() -> Schema:
+    numbers = {"type": "number"}
+    geometry = record(
+        {
+            "size_ijk": array({"type": "integer", "minimum": 1}, minItems=3, maxItems=3),
+            "spacing_ijk_mm": array({"type": "number", "exclusiveMinimum": 0}, minItems=3, maxItems=3),
+            "origin_lps_mm": array(numbers, minItems=3, maxItems=3),
+            "direction": array(numbers, minItems=9, maxItems=9),
+        }
+    )
+    image = record({"sha256": SHA256, "source_sha256": SHA256, "content_sha256": SHA256})
+    return signed("series", {"series": NAME, "patient_id": NAME, "geometry": geometry, "image": image, "facts": mapping(TEXT)})
+
+
+def revision() -> Schema:
+    properties = {
         "series": NAME,
         "annotator": TEXT,
         "status": {"enum": [status.value for status in Status]},
@@ -91,18 +117,11 @@ def schemas() -> dict[str, tuple[str, Schema]]:
         "findings": mapping(COUNT, {"enum": ["error", "warning", "note"]}),
         "worst_finding": TEXT,
     }
-    numbers = {"type": "number"}
-    geometry = record(
-        {
-            "size_ijk": array({"type": "integer", "minimum": 1}, minItems=3, maxItems=3),
-            "spacing_ijk_mm": array({"type": "number", "exclusiveMinimum": 0}, minItems=3, maxItems=3),
-            "origin_lps_mm": array(numbers, minItems=3, maxItems=3),
-            "direction": array(numbers, minItems=9, maxItems=9),
-        }
-    )
-    image = record({"sha256": SHA256, "source_sha256": SHA256, "content_sha256": SHA256})
-    series = {"series": NAME, "patient_id": NAME, "geometry": geometry, "image": image, "facts": mapping(TEXT)}
-    decision = {
+    return signed("revision", properties)
+
+
+def decision() -> Schema:
+    properties = {
         "choice": {"enum": [choice.value for choice in Choice]},
         "person": TEXT,
         "model_id": TEXT,
@@ -111,7 +130,11 @@ def schemas() -> dict[str, tuple[str, Schema]]:
         "details": {"type": "object"},
         "parents": array(SHA256),
     }
-    model = {
+    return signed("decision", properties)
+
+
+def model() -> Schema:
+    properties = {
         "model_id": NAME,
         "generation": COUNT,
         "parent": TEXT,
@@ -119,40 +142,37 @@ def schemas() -> dict[str, tuple[str, Schema]]:
         "training_patients": array(TEXT),
         "training_image_sha256": mapping(SHA256),
     }
+    return signed("model", properties)
+
+
+def gradings() -> Schema:
     grades = {item.key: nullable({"enum": list(item.values)}) for item in GRADED_ITEMS}
     disc = record({"level": {"type": "integer", "minimum": 0, "maximum": 25}, **grades})
     of_patient = record({"schema_version": {"const": 1}, "patient_id": TEXT, "discs": array(disc)})
-    gradings = {"patient_id": NAME, "annotator": TEXT, "comment": TEXT, "parents": array(SHA256), "gradings": of_patient}
-    project = record(
-        {
-            "schema": {"const": VERSIONS["project"]},
-            "kind": {"const": "project"},
-            "notice": TEXT,
-            "name": TEXT,
-            "project_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
-            "created_utc": UTC,
-        }
-    )
-    return {
-        "project": ("project.json: what makes a folder an annotation project", project),
-        "series": ("images/<series>.json: a series and its grid", signed("series", series)),
-        "revision": ("revisions/<series>/<utc>_<annotator>_<hash>.json: a saved mask", signed("revision", revision)),
-        "gradings": ("gradings/<patient>/<utc>_<annotator>_<hash>.json: radiological gradings", signed("gradings", gradings)),
-        "decision": ("decisions/<utc>_<person>_<hash>.json: validation patients and champions", signed("decision", decision)),
-        "model": ("models/<model>/model.json: a model", signed("model", model)),
-    }
+    return signed("gradings", {"patient_id": NAME, "annotator": TEXT, "comment": TEXT, "parents": array(SHA256), "gradings": of_patient})
+
+
+#: What each kind of file is, and what makes its schema.
+KINDS = {
+    "project": ("project.json: what makes a folder an annotation project", project),
+    "series": ("images/<series>.json: a series and its grid", series),
+    "revision": ("revisions/<series>/<utc>_<annotator>_<hash>.json: a saved mask", revision),
+    "gradings": ("gradings/<patient>/<utc>_<annotator>_<hash>.json: radiological gradings", gradings),
+    "decision": ("decisions/<utc>_<person>_<hash>.json: validation patients and champions", decision),
+    "model": ("models/<model>/model.json: a model", model),
+}
 
 
 def schema_text(kind: str) -> str:
     """The content of a schema file."""
-    title, schema = schemas()[kind]
-    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+    title, schema_of = KINDS[kind]
+    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema_of()}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    for kind in schemas():
+    for kind in KINDS:
         (FOLDER / f"{kind}.schema.json").write_text(schema_text(kind), encoding="utf-8")
 
 
