@@ -33,6 +33,7 @@ LEVELS = [
         "level_names",
         "terminology",
         "text_table",
+        "counted",
         "structure_names",
         "segment_tags",
     },

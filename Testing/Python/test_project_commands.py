@@ -230,7 +230,7 @@ def test_freezing_tells_who_may_and_then_does_it(root, tmp_path, capsys):
     assert "may be frozen" in text.splitlines()[2]
     assert "1: its masks began from a prediction or came from outside" in refused(capsys, "freeze", root, "1", "--person", "Eve")
     assert "frozen for validation" in said(capsys, "freeze", root, "2", "--person", "Eve")
-    assert "1 patients frozen" in said(capsys, "status", root)
+    assert "1 patient frozen" in said(capsys, "status", root)
 
 
 def test_deciding_wants_a_person(root, capsys):

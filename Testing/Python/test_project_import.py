@@ -492,7 +492,7 @@ def test_the_command_says_what_became_of_everything(project, source, capsys, cap
     caplog.set_level("INFO")
     add_case(source, "7_t1", 1)
     assert project_import(project.root, source, EXPERTS) == 0
-    assert "1 series imported, 0 skipped, 0 failed; 1 masks and the gradings of 0 patients added; 1 patients" in capsys.readouterr().out
+    assert "1 series imported, 0 skipped, 0 failed; 1 mask and the gradings of 0 patients added; 1 patient" in capsys.readouterr().out
     add_case(source, "8_t1", 2, (1, 2, 3))
     assert project_import(project.root, source, EXPERTS) == 1
     assert "mask left out: 8_t1: " in caplog.text

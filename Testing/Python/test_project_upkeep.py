@@ -133,6 +133,12 @@ def test_the_sides_of_a_conflict_that_was_settled_are_the_agreement(project):
     assert ProjectIndex(project).read()["p1_t2"].agreement == pytest.approx((24 / 27 + 2) / 3)
 
 
+def test_a_mask_that_was_only_approved_tells_nothing_of_agreement(project):
+    first = save_mask(project).revision
+    save_mask(project, parent=first.id, status=Status.APPROVED, annotator="Bob")
+    assert ProjectIndex(project).read()["p1_t2"].agreement is None
+
+
 def test_the_index_sees_what_others_did_since_and_is_the_same_when_read_anew(project):
     index = ProjectIndex(project)
     assert index.read()["p1_t2"].state is SeriesState.NEW
@@ -337,7 +343,7 @@ def test_a_choice_by_chance_is_the_same_for_a_seed_and_never_more_than_there_are
         save_mask(project, f"q{seed}_t2")
     assert choose_patients(project, 3, seed=1) == choose_patients(project, 3, seed=1)
     assert choose_patients(project, 3, seed=1) != choose_patients(project, 3, seed=2)
-    with pytest.raises(ProjectError, match="from 1 to 10, found 11"):
+    with pytest.raises(ProjectError, match="11 patients can't be chosen, 10 may be frozen"):
         choose_patients(project, 11)
 
 

@@ -13,7 +13,7 @@ from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesSummary
 from SpiderSegLib.errors import Cancelled, OutputError, ProjectError, SpiderSegError
 from SpiderSegLib.io import read_volume
-from SpiderSegLib.linter import Finding, Severity, lint
+from SpiderSegLib.linter import finding_counts, lint
 from SpiderSegLib.stages import Stage, StageClock
 
 if TYPE_CHECKING:
@@ -64,11 +64,6 @@ def check_weights(project: Project, champion: ModelRecord, sha256: str) -> None:
             f"{project.folder.model(champion.model_id)}: expected the weights {champion.checkpoint_sha256[:12]} of {champion.model_id}, "
             f"found {sha256[:12]}; get the file back from a backup"
         )
-
-
-def finding_counts(findings: Sequence[Finding]) -> dict[str, int]:
-    """How many findings there are of each severity."""
-    return {severity.value: count for severity in Severity if (count := sum(finding.severity is severity for finding in findings))}
 
 
 def _segment_one(project: Project, series: str, champion: ModelRecord, predictor: Predictor, clock: StageClock) -> None:

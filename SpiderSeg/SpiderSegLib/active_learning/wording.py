@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from SpiderSegLib.active_learning.candidate import Candidate
 from SpiderSegLib.active_learning.scoring import Strategy
 from SpiderSegLib.active_learning.series_uncertainty import PlaceUncertainty
+from SpiderSegLib.counted import counted
 from SpiderSegLib.labels import SPINAL_CANAL
 from SpiderSegLib.level_names import LevelNaming, short_name
 
@@ -84,7 +85,7 @@ def _findings(candidate: Candidate) -> str:
     if candidate.linter_worst and total:
         return candidate.linter_worst + (f" and {total - 1} more" if total > 1 else "")
     counts = ((candidate.linter_errors, "error"), (candidate.linter_warnings, "warning"))
-    return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
+    return " and ".join(counted(count, noun) for count, noun in counts if count)
 
 
 def _is_outdated(candidate: Candidate, newest_generation: int | None) -> bool:

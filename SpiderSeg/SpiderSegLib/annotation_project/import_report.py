@@ -11,6 +11,7 @@ from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.series_naming import check_prefix
 from SpiderSegLib.corrections.names import check_annotator, same_person
 from SpiderSegLib.corrections.revision import Status
+from SpiderSegLib.counted import counted
 from SpiderSegLib.errors import ProjectError
 
 #: Who made imported masks, where nobody says.
@@ -95,7 +96,8 @@ class ImportReport:
         left_out = f" ({len(self.masks_left_out)} left out)" if self.masks_left_out else ""
         line = (
             f"{len(self.imported)} series imported{completed}, {len(self.skipped)} skipped, {len(self.failed)} failed; "
-            f"{self.masks} masks{left_out} and the gradings of {self.gradings} patients added; {len(self.patients)} patients"
+            f"{counted(self.masks, 'mask')}{left_out} and the gradings of {counted(self.gradings, 'patient')} added; "
+            f"{counted(len(self.patients), 'patient')}"
         )
         return f"{line}; cancelled: the same import again goes on from here" if self.is_cancelled else line
 

@@ -13,6 +13,7 @@ from SpiderSegLib.annotation_project.project import Project
 from SpiderSegLib.annotation_project.summary import SeriesState, SeriesSummary
 from SpiderSegLib.corrections.leases import leases
 from SpiderSegLib.corrections.records import Clock, utc_now
+from SpiderSegLib.counted import counted
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def project_status(project: Project, summaries: Mapping[str, SeriesSummary], clo
 def status_lines(status: ProjectStatus) -> list[str]:
     """The numbers in words."""
     states = ", ".join(f"{count} {state.value}" for state, count in status.states.items() if count)
-    lines = [f"{status.name}: {status.series} series of {status.patients} patients" + (f": {states}" if states else "")]
+    lines = [f"{status.name}: {status.series} series of {counted(status.patients, 'patient')}" + (f": {states}" if states else "")]
     if status.provenances:
         lines.append("accepted masks: " + ", ".join(f"{count} {name}" for name, count in sorted(status.provenances.items())))
     if status.minutes:
@@ -97,5 +98,5 @@ def status_lines(status: ProjectStatus) -> list[str]:
 def _validation(status: ProjectStatus) -> str:
     if not status.frozen:
         return "validation: no patients are frozen yet; models can't be compared before (spiderseg project freeze)"
-    uses = f"{status.validation_uses} round{'' if status.validation_uses == 1 else 's'}"
-    return f"validation: {status.frozen} patients frozen, {status.validation_series} series, used in {uses}"
+    uses = counted(status.validation_uses, "round")
+    return f"validation: {counted(status.frozen, 'patient')} frozen, {status.validation_series} series, used in {uses}"

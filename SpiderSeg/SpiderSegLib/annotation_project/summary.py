@@ -148,6 +148,9 @@ def _agreement(history: History) -> float | None:
             met = list(revision.to_superseded)
         elif parent is None or parent.is_by_model or revision.to_parent is None or same_person(history.maker(parent), revision.annotator):
             continue
+        elif revision.content_sha256 == parent.content_sha256:
+            # Somebody looked and drew nothing: that tells nothing of how they would have drawn it.
+            continue
         else:
             met = [revision.to_parent]
         # A structure that only one of them has is a disagreement.

@@ -15,6 +15,7 @@ from SpiderSegLib.corrections.history import read_history
 from SpiderSegLib.corrections.records import Clock, utc_now
 from SpiderSegLib.corrections.revision import Provenance
 from SpiderSegLib.corrections.series_record import SeriesRecord, read_series_record, series_names
+from SpiderSegLib.counted import counted
 from SpiderSegLib.errors import ProjectError, SpiderSegError
 from SpiderSegLib.series_names import natural_key
 
@@ -68,8 +69,8 @@ def choose_patients(project: Project, number: int, seed: int = 0) -> tuple[str, 
     eligible = eligible_patients(project)
     if not 1 <= number <= len(eligible):
         raise ProjectError(
-            f"expected a number of patients from 1 to {len(eligible)}, found {number}: patients are eligible when no model was trained on them and "
-            "a mask of theirs was made by hand, or corrected or imported and approved by a second person"
+            f"{counted(number, 'patient')} can't be chosen, {len(eligible)} may be frozen: those no model was trained on, with a mask made by hand, "
+            "or corrected or imported and approved by a second person; spiderseg project freeze tells for each patient what is missing"
         )
     return tuple(sorted(random.Random(seed).sample(eligible, number), key=natural_key))
 

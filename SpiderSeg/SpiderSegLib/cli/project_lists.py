@@ -20,6 +20,7 @@ from SpiderSegLib.corrections.leases import hold, leases, release
 from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.corrections.series_record import read_series_record
 from SpiderSegLib.errors import ProjectError
+from SpiderSegLib.linter import counts_text
 from SpiderSegLib.text_table import aligned
 
 
@@ -106,6 +107,5 @@ def history(root: Path, series: str) -> int:
 
 
 def _row(summary: SeriesSummary) -> list[str]:
-    findings = ", ".join(f"{count} {severity}" for severity, count in summary.findings.items())
-    cells = [str(summary.revisions), f"{summary.minutes:.1f}", summary.annotator, summary.provenance, findings]
+    cells = [str(summary.revisions), f"{summary.minutes:.1f}", summary.annotator, summary.provenance, counts_text(summary.findings)]
     return [summary.series, summary.state.value, *cells]

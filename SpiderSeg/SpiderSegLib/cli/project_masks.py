@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from SpiderSegLib.active_learning.pre_segmenting import finding_counts
 from SpiderSegLib.annotation_project.predictions import read_prediction
 from SpiderSegLib.annotation_project.project import Project, open_project
 from SpiderSegLib.corrections import Correction, History, Revision, Saved, Status, read_history, read_mask, read_series_record, release, save
@@ -17,7 +16,7 @@ from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.errors import ProjectError
 from SpiderSegLib.io import read_labelmap, read_volume, write_bytes_atomically
 from SpiderSegLib.level_names import LevelNaming
-from SpiderSegLib.linter import lint
+from SpiderSegLib.linter import finding_counts, lint
 from SpiderSegLib.volume import Volume
 
 logger = logging.getLogger(__name__)

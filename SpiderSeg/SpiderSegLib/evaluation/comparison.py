@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from SpiderSegLib.counted import counted
 from SpiderSegLib.errors import DatasetError
 from SpiderSegLib.evaluation.bootstrap import DEFAULT_BOOTSTRAP, FEWEST_PATIENTS, BootstrapConfig, Estimate, estimate
 from SpiderSegLib.evaluation.scoring import MAIN_SCORES, SCORE_NAMES, is_higher_better
@@ -145,7 +146,7 @@ def _main_sentence(comparison: Comparison) -> str:
     amount = change.mean or 0.0
     direction = "higher than" if amount > 0 else "lower than" if amount < 0 else "different from"
     size = f"{abs(amount):.4f} {direction}" if amount else f"not {direction}"
-    over = f"over {_count(change.n, 'series')} of {_count(change.n_patients, 'patient')}"
+    over = f"over {counted(change.n, 'series')} of {counted(change.n_patients, 'patient')}"
     start = f"{comparison.name_b} is {size} {comparison.name_a} in {score} {over}"
     if change.interval is None:
         return f"{start}; no interval is given for fewer than {FEWEST_PATIENTS} patients, so this may be chance."
@@ -155,10 +156,6 @@ def _main_sentence(comparison: Comparison) -> str:
     }.get(comparison.main.verdict, "the interval includes 0, so no difference is shown")
     confidence = f"{100 * comparison.bootstrap.confidence:g} % interval {change.interval.low:+.4f} to {change.interval.high:+.4f}"
     return f"{start} ({confidence}): {conclusion}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 or noun.endswith('s') else 's'}"
 
 
 def _differences(pairs: Sequence[SeriesPair], bootstrap: BootstrapConfig) -> dict[str, Difference]:

@@ -4,7 +4,7 @@ Needs numpy and scipy only. `findings` names the rules, `column_view` cuts the l
 `canal_rules` and `size_rules` look (the last with `measures` against `anatomy`), `report` turns the findings of many series into text.
 """
 
-from SpiderSegLib.linter.findings import MEANING_AND_ADVICE, Finding, Rule, Severity, in_order, is_at_least
+from SpiderSegLib.linter.findings import MEANING_AND_ADVICE, Finding, Rule, Severity, counts_text, finding_counts, in_order, is_at_least
 from SpiderSegLib.linter.linting import lint
 
-__all__ = ["MEANING_AND_ADVICE", "Finding", "Rule", "Severity", "in_order", "is_at_least", "lint"]
+__all__ = ["MEANING_AND_ADVICE", "Finding", "Rule", "Severity", "counts_text", "finding_counts", "in_order", "is_at_least", "lint"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from SpiderSegLib.counted import counted
 
 Point = tuple[float, float, float]
 
@@ -136,6 +139,17 @@ class Finding:
         location = record["location_lps_mm"]
         place = None if location is None else (float(location[0]), float(location[1]), float(location[2]))
         return cls(Rule(record["rule"]), Severity(record["severity"]), int(record["value"]), place, str(record["message"]))
+
+
+def finding_counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many findings there are of each severity that occurs, the worst first: {'error': 1, 'note': 4}."""
+    counts = Counter(finding.severity for finding in findings)
+    return {severity.value: counts[severity] for severity in Severity if counts[severity]}
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Counts by severity in words, the worst first: '1 error, 4 notes'."""
+    return ", ".join(counted(counts[severity.value], severity.value) for severity in Severity if counts.get(severity.value))
 
 
 def is_at_least(severity: Severity, least: Severity) -> bool:

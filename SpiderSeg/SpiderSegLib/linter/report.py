@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from SpiderSegLib.linter.findings import MEANING_AND_ADVICE, Finding, Rule, Severity, is_at_least
+from SpiderSegLib.linter.findings import MEANING_AND_ADVICE, Finding, Rule, Severity, counts_text, is_at_least
 
 CSV_COLUMNS = ("series", "rule", "severity", "value", "x_lps_mm", "y_lps_mm", "z_lps_mm", "message", "advice")
 
@@ -51,12 +51,11 @@ def _summary(series: Sequence[LintedSeries], least: Severity) -> str:
         lines[0] += f"; {hidden} less severe findings are not shown (--severity note)"
     for rule, counts, n_series in rule_counts(read):
         if any(counts[severity] for severity in Severity if is_at_least(severity, least)):
-            lines += [f"{rule.value}: {_counted(counts)} in {n_series} series", f"    {MEANING_AND_ADVICE[rule][1]}"]
+            lines += [
+                f"{rule.value}: {counts_text({severity.value: count for severity, count in counts.items()})} in {n_series} series",
+                f"    {MEANING_AND_ADVICE[rule][1]}",
+            ]
     return "\n".join(lines)
-
-
-def _counted(counts: Counter[Severity]) -> str:
-    return ", ".join(f"{counts[severity]} {severity.value}{'s' if counts[severity] > 1 else ''}" for severity in Severity if counts[severity])
 
 
 def rule_counts(series: Sequence[LintedSeries]) -> list[tuple[Rule, Counter[Severity], int]]:

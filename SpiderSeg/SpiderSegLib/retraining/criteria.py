@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from SpiderSegLib.counted import counted
 from SpiderSegLib.evaluation import (
     OVERALL,
     BootstrapConfig,
@@ -149,8 +150,3 @@ def listed(names: Sequence[str]) -> str:
     """Some names, as long as a sentence can hold."""
     ordered = sorted(names, key=natural_key)
     return ", ".join(ordered[:MOST_NAMED]) + (f" and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else "")
-
-
-def counted(number: int, noun: str) -> str:
-    """'1 patient', '2 patients'."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

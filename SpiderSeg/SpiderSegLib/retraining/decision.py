@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from SpiderSegLib.counted import counted
 from SpiderSegLib.evaluation import DEFAULT_BOOTSTRAP, BootstrapConfig, Evaluation, compare
-from SpiderSegLib.retraining.criteria import MOST_NAMED, Criterion, DecisionRule, counted, criteria_of_scores, every_series, listed, no_level_lost
+from SpiderSegLib.retraining.criteria import MOST_NAMED, Criterion, DecisionRule, criteria_of_scores, every_series, listed, no_level_lost
 from SpiderSegLib.series_names import patient_of
 
 

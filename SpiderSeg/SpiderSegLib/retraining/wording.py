@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from SpiderSegLib.counted import counted
 from SpiderSegLib.dataset import DatasetItem
 from SpiderSegLib.evaluation import OVERALL, Comparison
 from SpiderSegLib.evaluation.report.wording import NOTHING, number, signed, signed_interval
-from SpiderSegLib.retraining.criteria import LEVEL_ACCURACY, MEAN_DICE, STRUCTURE_DICE, counted
+from SpiderSegLib.retraining.criteria import LEVEL_ACCURACY, MEAN_DICE, STRUCTURE_DICE
 from SpiderSegLib.retraining.decision import Decision, DecisionKind
 from SpiderSegLib.retraining.request import RetrainRequest, series_of
 from SpiderSegLib.series_names import sequence_of

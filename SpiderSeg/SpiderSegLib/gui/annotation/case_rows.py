@@ -13,7 +13,7 @@ from SpiderSegLib.active_learning import Ranked
 from SpiderSegLib.annotation_project.summary import SeriesState, SeriesSummary
 from SpiderSegLib.labels import Structure, structure_of
 from SpiderSegLib.level_names import short_name
-from SpiderSegLib.linter import Severity
+from SpiderSegLib.linter import Severity, counts_text
 
 #: Rows on the screen at once: more cost time at every refresh and nobody scrolls through them.
 PAGE_SIZE = 100
@@ -106,8 +106,7 @@ def _levels(summary: SeriesSummary) -> str:
 
 
 def _findings(summary: SeriesSummary) -> str:
-    counts = [(summary.findings.get(severity.value, 0), severity.value) for severity in Severity]
-    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count)
+    return counts_text(summary.findings)
 
 
 def stateText(state: SeriesState) -> str:

@@ -9,7 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from SpiderSegLib.gui.messages import setMessage
-from SpiderSegLib.linter import Finding, Severity
+from SpiderSegLib.linter import Finding, Severity, counts_text, finding_counts
 from SpiderSegLib.mrml.display import jumpTo
 from SpiderSegLib.mrml.volumes import rasOf
 
@@ -98,8 +98,7 @@ class FindingsSection:
     def _summary(self) -> str:
         if not self.findings:
             return _("Nothing was found.")
-        counts = [(sum(finding.severity is severity for finding in self.findings), severity.value) for severity in Severity]
-        return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count)
+        return counts_text(finding_counts(self.findings))
 
 
 def _icon(severity: Severity) -> Any:

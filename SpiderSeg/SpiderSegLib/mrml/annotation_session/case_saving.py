@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from SpiderSegLib.active_learning.pre_segmenting import finding_counts
 from SpiderSegLib.corrections import Correction, ProjectFolder, Saved, Status, save
 from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.corrections.records import Clock
-from SpiderSegLib.linter import Finding
+from SpiderSegLib.linter import Finding, finding_counts
 from SpiderSegLib.mrml.annotation_session.open_case import OpenCase
 
 

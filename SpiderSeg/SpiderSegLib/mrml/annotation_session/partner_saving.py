@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from SpiderSegLib.active_learning.pre_segmenting import finding_counts
 from SpiderSegLib.corrections import Correction, ProjectFolder, Provenance, Saved, ShownPrediction, save
 from SpiderSegLib.corrections.records import Clock
 from SpiderSegLib.errors import SpiderSegError
-from SpiderSegLib.linter import lint
+from SpiderSegLib.linter import finding_counts, lint
 from SpiderSegLib.mrml.annotation_session.case_saving import Verdict, conflictMessages
 from SpiderSegLib.mrml.annotation_session.open_case import OpenCase
 from SpiderSegLib.mrml.joint_editing import NODE_IDS, jointRecordOf
