@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from small_cases import TWO_LEVELS, grid
 from small_project import StepClock, add_series, labelmap, make_project, painted, save_mask, shown
 from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.annotation_project.verification import Harm, verify
-from SpiderSegLib.corrections import Disk, Provenance, Revision, Status, keep_prediction, publish, read_history, read_mask
+from SpiderSegLib.corrections import Disk, History, Provenance, Revision, Status, keep_prediction, publish, read_history, read_mask
 from SpiderSegLib.errors import GeometryError, LabelError, ProjectError, SpiderSegError
 from SpiderSegLib.io import read_labelmap
 from SpiderSegLib.labels import LevelState, Structure
@@ -258,6 +259,21 @@ def test_nobody_approves_a_mask_of_their_own(project, annotator):
     second = save_mask(project, parent=first.id, annotator="Bob").revision
     with pytest.raises(ProjectError, match="made this mask; another person has to approve it"):
         save_mask(project, parent=second.id, status=Status.APPROVED, annotator=annotator)
+
+
+def test_whoever_saves_a_prediction_unchanged_made_it_not_the_model(project):
+    saved = save_mask(project, shown=shown(*TWO_LEVELS))
+    assert saved.history.maker(saved.revision) == "Ada"
+    with pytest.raises(ProjectError, match="Ada made this mask"):
+        save_mask(project, parent=saved.revision.id, status=Status.APPROVED)
+
+
+def test_an_approval_by_the_maker_counts_for_nothing_however_it_got_there(project):
+    first = save_mask(project, is_imported=True).revision
+    approval = replace(first, id="0" * 64, parents=(first.id,), status=Status.APPROVED)
+    assert not History("p1_t2", (first, approval)).may_validate(approval)
+    by_bob = replace(approval, annotator="Bob")
+    assert History("p1_t2", (first, by_bob)).may_validate(by_bob)
 
 
 def test_approving_changed_voxels_is_refused(project):

@@ -35,6 +35,9 @@ from SpiderSegLib.stages import CancelCallback
 #: What the rule does of itself; a recommendation waits for a person.
 _CHOICE_OF = {DecisionKind.PROMOTE: Choice.PROMOTE, DecisionKind.REJECT: Choice.REJECT}
 
+#: Comment of a decision that no person took.
+BY_THE_RULE = "by the rule"
+
 #: What the request of a round is called once it was given up.
 GIVEN_UP = "request-given-up.json"
 
@@ -179,7 +182,7 @@ def record_outcome(
         decide(project.folder, Recorded(Choice.RETRAIN, person, challenger.model_id, comment=headline(decision), details=details), clock)
     choice = _CHOICE_OF.get(decision.kind)
     if choice is not None and choice not in told:
-        decide(project.folder, Recorded(choice, person, challenger.model_id, comment="by the rule"), clock)
+        decide(project.folder, Recorded(choice, person, challenger.model_id, comment=BY_THE_RULE), clock)
     return Outcome(challenger, decision, champion(project).model_id == challenger.model_id)
 
 

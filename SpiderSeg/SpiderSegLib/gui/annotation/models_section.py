@@ -22,13 +22,10 @@ from SpiderSegLib.gui.messages import setMessage
 from SpiderSegLib.gui.visibility import setShown
 from SpiderSegLib.gui.worker_queue import WorkerQueue
 from SpiderSegLib.retraining import RoundFiles, read_curve, read_request, use_warning
-from SpiderSegLib.retraining.project_round import promote, reject, roll_back
+from SpiderSegLib.retraining.project_round import BY_THE_RULE, promote, reject, roll_back
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.annotation.workspace import Workspace
-
-#: What the record of a decision says that no person took.
-BY_THE_RULE = "by the rule"
 
 #: Column of the table of criteria whose long texts are wrapped.
 SENTENCE = 1
