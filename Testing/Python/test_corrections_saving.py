@@ -14,7 +14,7 @@ from SpiderSegLib.annotation_project.project import open_project
 from SpiderSegLib.annotation_project.verification import Harm, verify
 from SpiderSegLib.corrections import Disk, History, Provenance, Revision, Status, keep_prediction, publish, read_history, read_mask
 from SpiderSegLib.errors import GeometryError, LabelError, ProjectError, SpiderSegError
-from SpiderSegLib.io import read_labelmap
+from SpiderSegLib.io import read_labelmap, write_volume
 from SpiderSegLib.labels import LevelState, Structure
 from SpiderSegLib.level_names import LevelNaming
 from SpiderSegLib.volume import Volume
@@ -365,6 +365,20 @@ def test_a_record_changed_by_hand_is_left_out_and_listed(project):
     assert len(history.revisions) == 1
     assert [damaged.path for damaged in history.damaged] == [path]
     assert "changed by hand" in history.damaged[0].reason
+
+
+def test_a_record_whose_id_alone_was_changed_is_no_record(project):
+    save_mask(project)
+    (path,) = project.folder.revisions_of("p1_t2").glob("*.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "id": "0" * 64}))
+    assert [damaged.path for damaged in read_history(project.folder, "p1_t2").damaged] == [path]
+
+
+def test_another_mask_in_the_place_of_one_that_was_saved_is_not_taken_for_it(project):
+    revision = save_mask(project).revision
+    write_volume(project.folder.revisions_of("p1_t2") / revision.mask_file, labelmap(1, 2, 3))
+    with pytest.raises(ProjectError, match="not the mask that revision"):
+        read_mask(project.folder, revision)
 
 
 def test_a_record_of_a_newer_schema_stops_everybody(project):
