@@ -17,6 +17,7 @@ from SpiderSegLib.corrections.journal import noted_files
 from SpiderSegLib.corrections.names import check_name, is_name, safe_name, same_person
 from SpiderSegLib.corrections.schema import NewerSchema, migrated
 from SpiderSegLib.errors import OutputError, ProjectError
+from SpiderSegLib.io import write_volume
 from SpiderSegLib.level_names import LevelNaming
 from SpiderSegLib.series_names import patient_of, sequence_of
 
@@ -166,6 +167,14 @@ def test_a_damaged_edit_is_named(project):
     (mask,) = project.folder.autosave.rglob("*.mha")
     mask.write_bytes(b"nothing")
     with pytest.raises(ProjectError, match="the unsaved edit can't be read"):
+        kept_edit(project.folder, "p1_t2", "Ada")
+
+
+def test_an_edit_whose_mask_is_another_one_is_named(project):
+    keep_edit(project.folder, edit())
+    (mask,) = project.folder.autosave.rglob("*.mha")
+    write_volume(mask, labelmap(1))
+    with pytest.raises(ProjectError, match="is not what was kept"):
         kept_edit(project.folder, "p1_t2", "Ada")
 
 
