@@ -27,6 +27,7 @@ from SpiderSegLib.annotation_project.verification import Harm, verify
 from SpiderSegLib.corrections import Disk, Status, hold, read_history, read_series_record
 from SpiderSegLib.corrections.records import record_id
 from SpiderSegLib.errors import OutputError, ProjectError
+from SpiderSegLib.io import write_volume
 from SpiderSegLib.retraining.project_round import promote, reject, roll_back
 
 
@@ -419,6 +420,12 @@ def test_a_stale_mask_and_a_damaged_prediction_are_seen_and_rebuilt(busy):
     assert verify(busy) == ()
     assert not folder.mask("p1_t1").exists()
     assert read_prediction(folder, "p1_t1") is None
+
+
+def test_another_mask_in_the_place_of_a_prediction_is_not_shown_as_one(busy):
+    write_volume(busy.folder.prediction("p1_t1"), labelmap(1))
+    with pytest.raises(ProjectError, match="not the mask its sidecar describes"):
+        read_prediction(busy.folder, "p1_t1")
 
 
 def test_a_mask_that_no_record_names_is_moved_not_removed(busy):
