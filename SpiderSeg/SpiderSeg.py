@@ -185,17 +185,17 @@ class SpiderSegLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
-        from SpiderSegLib.gui.worker_queue import WorkerQueue
+        from SpiderSegLib.gui.slicer_queue import makeSlicerQueue
 
-        self.queue = WorkerQueue()
+        self.queue = makeSlicerQueue()
 
     def getParameterNode(self):
         return SpiderSegParameterNode(super().getParameterNode())
 
     def segment(self, volumeNode, onLoaded, onFailed, settings=None):
         """Starts a run and returns it at once; onLoaded(segmentationNode, messages) or onFailed(text) is called from the event loop."""
-        from SpiderSegLib.gui.node_runs import NodeRuns
         from SpiderSegLib.mrml.runs import RunSettings
+        from SpiderSegLib.mrml.workers.node_runs import NodeRuns
 
         return NodeRuns(slicer.mrmlScene, self.queue).segment(volumeNode, settings or RunSettings(), onLoaded, onFailed)
 

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from SpiderSegLib.cli.console import JsonProgress
-from SpiderSegLib.gui.time_left import TimeLeft
-from SpiderSegLib.gui.wording import error_lines, failure_text, stage_text, time_left_text
-from SpiderSegLib.gui.worker_output import LONGEST_LINE_BYTES, LineSplitter, OutputReader, ProgressReport, parse_progress
+from SpiderSegLib.mrml.workers.output import LONGEST_LINE_BYTES, LineSplitter, OutputReader, ProgressReport, parse_progress
+from SpiderSegLib.mrml.workers.time_left import TimeLeft
+from SpiderSegLib.mrml.workers.wording import error_lines, failure_text, stage_text, time_left_text
 from SpiderSegLib.stages import Stage
 
 PATIENCE_S = 30

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from SpiderSegLib.errors import OutputError
-from SpiderSegLib.gui.process_tree import TreeEnder, tree_of
-from SpiderSegLib.gui.run_folder import RunFolder, remove_leftovers
+from SpiderSegLib.mrml.workers.process_tree import TreeEnder, tree_of
+from SpiderSegLib.mrml.workers.run_folder import RunFolder, remove_leftovers
 from SpiderSegLib.process_table import ProcessIdentity, identity_of, is_running
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")

@@ -20,8 +20,8 @@ from SpiderSegLib.annotation_project.predictions import PredictionFacts, write_p
 from SpiderSegLib.annotation_project.project import Project, create_project
 from SpiderSegLib.corrections import Correction, Revision, SeriesRecord, Status, read_history, save, write_series_record
 from SpiderSegLib.fingerprint import content_hash
-from SpiderSegLib.gui.annotation.case_rows import Column
 from SpiderSegLib.io import write_volume
+from SpiderSegLib.mrml.annotation_session.case_rows import Column
 from SpiderSegLib.series_names import patient_of
 from SpiderSegLib.volume import Volume
 

@@ -54,7 +54,7 @@ def phantom_project(folder: Path) -> Project:
     phantoms = {sequence: make_phantom(PhantomConfig(sequence), GRID) for sequence in ("T1", "T2")}
     names = (*(f"{patient}_t2" for patient in JUDGES), *TRAINING, FLAGGED, DISPUTED, *WAITING, NEW)
     for seed, series in enumerate(names):
-        _add_series(project, series, phantoms["T1" if series.endswith("t1") else "T2"], seed)
+        add_series(project, series, phantoms["T1" if series.endswith("t1") else "T2"], seed)
     truth = phantoms["T2"].labelmap.array
     for series in (*(f"{patient}_t2" for patient in JUDGES), *TRAINING):
         _save(project, series, "Ada", truth)
@@ -67,7 +67,7 @@ def phantom_project(folder: Path) -> Project:
     return project
 
 
-def _add_series(project: Project, series: str, phantom: Phantom, seed: int) -> None:
+def add_series(project: Project, series: str, phantom: Phantom, seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, NOISE, phantom.volume.array.shape)
     array = np.clip(np.rint(phantom.volume.array + noise), 0, None).astype(np.int16)
     image = Volume(array, GRID, series)

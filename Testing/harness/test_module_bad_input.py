@@ -16,12 +16,12 @@ import harness
 from harness.spine_panel import ENDLESS, MODULE, PATIENCE_S, SpinePanel, fake_on_path, node_ids, watched_by_a_person, whole_record
 from mrml_scene import COLUMN, columnLabels, columnPoint
 from SpiderSegLib.gui.levels_section import CONFIDENCE, LEVEL, STATE, VISIBLE
-from SpiderSegLib.gui.process_tree import tree_of
 from SpiderSegLib.io import read_labelmap
 from SpiderSegLib.mrml.joint_editing import jointRecordOf
 from SpiderSegLib.mrml.segmentations import labelmapOf
 from SpiderSegLib.mrml.segments import segmentIds, segmentOf
 from SpiderSegLib.mrml.volumes import matrixFromArray, newVolumeNode
+from SpiderSegLib.mrml.workers.process_tree import tree_of
 from SpiderSegLib.phantom import make_phantom
 from SpiderSegLib.process_table import identity_of
 from SpiderSegLib.volume import Geometry, Volume

@@ -21,7 +21,7 @@ from SpiderSegLib.annotation_project.summary import SeriesState
 from SpiderSegLib.corrections import Status, UnsavedEdit, keep_edit, kept_edit, leases, read_history, read_mask
 from SpiderSegLib.errors import ProjectError
 from SpiderSegLib.gui.annotation import remembered
-from SpiderSegLib.gui.annotation.case_rows import PAGE_SIZE, Column
+from SpiderSegLib.mrml.annotation_session.case_rows import PAGE_SIZE, Column
 from SpiderSegLib.volume import Volume
 
 

@@ -15,9 +15,9 @@ from harness.spine_panel import MODULE, PATIENCE_S, fake_on_path
 from SpiderSegLib.annotation_project.decisions import Choice, frozen_patients, read_decisions
 from SpiderSegLib.annotation_project.models import champion, read_models
 from SpiderSegLib.annotation_project.project import open_project
-from SpiderSegLib.gui.annotation.case_rows import Column
 from SpiderSegLib.gui.annotation.pictures import TEXT_LEFT, TEXT_TOP, curvePoints, showCurve
 from SpiderSegLib.gui.annotation.rounds import readRound, worstCases
+from SpiderSegLib.mrml.annotation_session.case_rows import Column
 from SpiderSegLib.retraining import RoundFiles
 from SpiderSegLib.retraining.criteria import MEAN_DICE
 from SpiderSegLib.retraining.wording import SHOWN_SCORES

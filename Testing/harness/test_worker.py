@@ -13,10 +13,11 @@ import slicer
 
 import harness
 from SpiderSegLib.errors import OutputError
-from SpiderSegLib.gui.process_tree import tree_of
-from SpiderSegLib.gui.worker import WorkerProcess, WorkerState, findPythonSlicer
-from SpiderSegLib.gui.worker_queue import WorkerQueue
+from SpiderSegLib.gui.slicer_queue import QtTicker, findPythonSlicer, launchPythonSlicer, makeSlicerQueue, temporaryFolder
 from SpiderSegLib.io import write_volume
+from SpiderSegLib.mrml.workers.process import WorkerProcess, WorkerState
+from SpiderSegLib.mrml.workers.process_tree import tree_of
+from SpiderSegLib.mrml.workers.queue import WorkerQueue
 from SpiderSegLib.phantom import default_geometry, make_phantom
 from SpiderSegLib.process_table import ProcessIdentity, identity_of, is_running
 from SpiderSegLib.stages import Stage
@@ -30,9 +31,16 @@ ENDLESS = f"import time; print('{UP}', flush=True); time.sleep(300)"
 STUBBORN = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('{UP}', flush=True); time.sleep(300)"
 
 
+def launch(arguments):
+    """As a SpiderSeg run is launched; `-c PROGRAM` as any other Python program."""
+    if arguments[0] == "-c":
+        return slicer.util.launchConsoleProcess([findPythonSlicer(), *arguments])
+    return launchPythonSlicer(arguments)
+
+
 @pytest.fixture
 def queue():
-    queue = WorkerQueue()
+    queue = WorkerQueue(launch, QtTicker, temporaryFolder)
     yield queue
     queue.shutDown()
 
@@ -62,18 +70,14 @@ class Heard:
 def make(queue):
     """Makes a run of a Python program, or of `spiderseg` when given arguments, in a folder of its own."""
 
-    def launcher(program):
-        return lambda arguments: slicer.util.launchConsoleProcess([findPythonSlicer(), "-c", program])
-
     def make(program=None, arguments=()):
         heard = Heard()
         worker = WorkerProcess(
-            arguments,
+            arguments if program is None else ["-c", program],
             queue.makeFolder(),
             onChanged=heard.onChanged,
             onLog=heard.lines.append,
             onFinished=heard.onFinished,
-            launch=None if program is None else launcher(program),
         )
         worker.heard = heard
         return worker
@@ -82,14 +86,14 @@ def make(queue):
 
 
 def run_to_end(worker):
-    worker.start()
+    worker.start(launch, QtTicker)
     harness.wait_until(lambda: worker.state.isFinal, PATIENCE_S)
     return worker
 
 
 def start_up(worker):
     """Starts a run and gives its whole tree, launcher first, when the real process is up."""
-    worker.start()
+    worker.start(launch, QtTicker)
     return wait_up(worker)
 
 
@@ -173,7 +177,7 @@ def test_a_run_is_told_to_live_no_longer_than_slicer(make, tmp_path, monkeypatch
 def test_without_pythonslicer_the_run_fails_and_says_so(make, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     worker = make(arguments=["version"])
-    worker.start()
+    worker.start(launch, QtTicker)
     assert worker.state is WorkerState.FAILED
     assert "PythonSlicer was not found" in worker.message
     assert worker.heard.finished == [(WorkerState.FAILED, True)]
@@ -185,7 +189,7 @@ def test_a_launcher_that_cannot_be_executed_is_said(make, monkeypatch, tmp_path)
     (tmp_path / "PythonSlicer").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     worker = make(arguments=["version"])
-    worker.start()
+    worker.start(launch, QtTicker)
     assert worker.state is WorkerState.FAILED
     assert worker.message.startswith("The run could not be started: ")
 
@@ -267,7 +271,7 @@ def test_a_cancel_right_after_the_start_leaves_no_descendant(make, tmp_path):
     """The launcher may be about to start the real process just then."""
     for _ in range(5):
         worker = make(f"open({str(tmp_path / 'pid')!r}, 'a').write(str(__import__('os').getpid()) + chr(10)); import time; time.sleep(300)")
-        worker.start()
+        worker.start(launch, QtTicker)
         worker.cancel()
         harness.wait_until(lambda worker=worker: worker.state.isFinal, PATIENCE_S)
     pids = (tmp_path / "pid").read_text().split() if (tmp_path / "pid").exists() else []
@@ -290,7 +294,7 @@ def test_a_run_that_is_over_cannot_be_cancelled_or_started(make):
     worker.cancel()
     assert worker.state is WorkerState.DONE
     with pytest.raises(RuntimeError, match="a done run can't be started"):
-        worker.start()
+        worker.start(launch, QtTicker)
 
 
 # The queue
@@ -352,19 +356,14 @@ def test_closing_slicer_ends_everything_before_it_goes_on(make, queue):
     assert workers[0].heard.finished == []
 
 
-def test_a_run_that_cannot_start_lets_the_next_go_on(make, queue, monkeypatch, tmp_path):
-    first, second, third = make(ENDLESS), make("pass"), make("print('third')")
-
-    def refuse(arguments):
-        raise OSError(12, "Cannot allocate memory")
-
-    second._launch = refuse
+def test_a_run_that_cannot_start_lets_the_next_go_on(make, queue):
+    first, second, third = make(ENDLESS), make(arguments=["a\0b"]), make("print('third')")
     for worker in (first, second, third):
         queue.submit(worker)
     queue.cancel(first)
     harness.wait_until(lambda: not queue.isBusy, PATIENCE_S)
     assert (second.state, third.state) == (WorkerState.FAILED, WorkerState.DONE)
-    assert "Cannot allocate memory" in second.message
+    assert second.message == "The run could not be started: embedded null byte"
 
 
 def test_the_queue_tells_when_something_comes_starts_or_goes(make, queue):
@@ -396,6 +395,6 @@ def test_the_folders_of_a_crashed_session_are_removed_at_the_next_start(queue):
     sleeper.wait()
     crashed = Path(str(mine).replace(str(identity_of(os.getpid())), f"{sleeper.pid}-7"))
     shutil.copytree(mine, crashed)
-    WorkerQueue()
+    makeSlicerQueue()
     assert mine.exists()
     assert not crashed.exists()

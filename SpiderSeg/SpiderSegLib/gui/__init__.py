@@ -1,3 +1,3 @@
-"""The Qt parts of the Slicer module. What needs no Qt (reading a process's output, ending its tree, what is installed) lies in files
-that import neither qt nor slicer at module level.
+"""The Qt parts of the Slicer module; what needs no Qt lies in mrml/. What is installed is looked at by files that import neither qt nor
+slicer at module level.
 """

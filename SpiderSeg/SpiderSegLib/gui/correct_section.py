@@ -9,13 +9,13 @@ from slicer.i18n import tr as _
 
 from SpiderSegLib.gui.level_display import LevelDisplay
 from SpiderSegLib.gui.messages import setMessage
-from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
 from SpiderSegLib.labels import Structure
 from SpiderSegLib.mrml import spine_tools
 from SpiderSegLib.mrml.clicks import Point
 from SpiderSegLib.mrml.display import Overlay, clearOverlay, showInSlices, showOverlay
 from SpiderSegLib.mrml.segmentations import predictionNodeOf
 from SpiderSegLib.mrml.segments import segmentIds, segmentOf
+from SpiderSegLib.mrml.workers.process import WorkerProcess, WorkerState
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.panel import Panel

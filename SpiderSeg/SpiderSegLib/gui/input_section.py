@@ -11,14 +11,14 @@ from slicer.i18n import tr as _
 
 from SpiderSegLib.errors import SpiderSegError
 from SpiderSegLib.gui.messages import names, setMessage
-from SpiderSegLib.gui.run_folder import RunFolder
-from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
-from SpiderSegLib.gui.worker_queue import WorkerQueue
+from SpiderSegLib.gui.slicer_queue import makeSlicerQueue
 from SpiderSegLib.mrml.display import linkSlices
 from SpiderSegLib.mrml.joint_editing import NODE_IDS, jointRecordOf, prepareJointCheck, readJointReport, setJointRecord
 from SpiderSegLib.mrml.sagittal_views import showSagittal
 from SpiderSegLib.mrml.series_choice import chooseSeries
 from SpiderSegLib.mrml.volumes import checkInput
+from SpiderSegLib.mrml.workers.process import WorkerProcess, WorkerState
+from SpiderSegLib.mrml.workers.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.panel import Panel
@@ -33,7 +33,7 @@ class InputSection:
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self.ui = panel.ui
-        self._queue = WorkerQueue()
+        self._queue = makeSlicerQueue()
         self._worker: WorkerProcess | None = None
         self._checked: tuple[str, ...] = ()
         self._volumeCount = 0

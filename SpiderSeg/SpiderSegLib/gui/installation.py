@@ -26,14 +26,7 @@ from SpiderSegLib.gui.requirements import (
     read_requirements,
     requirements_path,
 )
-
-try:
-    from slicer.i18n import tr as _
-except ImportError:  # outside the application nobody translates
-
-    def _(text: str) -> str:
-        return text
-
+from SpiderSegLib.mrml.translation import _
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 
-try:
-    from slicer.i18n import tr as _
-except ImportError:  # outside the application nobody translates
-
-    def _(text: str) -> str:
-        return text
-
+from SpiderSegLib.mrml.translation import _
 
 #: Folder of the downloaded packages, as the commands name it.
 WHEELS = "spiderseg_wheels"

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from SpiderSegLib.errors import InputError
@@ -18,26 +17,17 @@ from SpiderSegLib.gui.export_section import ExportSection
 from SpiderSegLib.gui.input_section import InputSection
 from SpiderSegLib.gui.installation import Installation
 from SpiderSegLib.gui.levels_section import LevelsSection
-from SpiderSegLib.gui.node_runs import NodeRuns
 from SpiderSegLib.gui.segment_section import SegmentSection
 from SpiderSegLib.gui.shortcuts import Shortcuts
-from SpiderSegLib.gui.worker_queue import WorkerQueue
 from SpiderSegLib.mrml.clicks import ClickCollector
 from SpiderSegLib.mrml.display import forgetOverlays
+from SpiderSegLib.mrml.node_observer import NodeObserver
 from SpiderSegLib.mrml.runs import RunSettings
+from SpiderSegLib.mrml.workers.node_runs import NodeRuns
+from SpiderSegLib.mrml.workers.queue import WorkerQueue
 
 #: Many events of one edit are answered once, this long after the last one; the eye does not see it.
 REFRESH_DELAY_MS = 30
-
-#: What can change in a segmentation: its segments, their names and tags, their voxels, their surfaces.
-SEGMENTATION_EVENTS = (
-    "SegmentAdded",
-    "SegmentRemoved",
-    "SegmentModified",
-    "SegmentsOrderModified",
-    "SourceRepresentationModified",
-    "RepresentationModified",
-)
 
 
 class Section(Protocol):
@@ -183,34 +173,3 @@ class Panel:
         self.annotation.shutDown()
         self.input.shutDown()
         self.queue.shutDown()
-
-
-class NodeObserver:
-    """Tells about changes of a few nodes: names, transforms, visibility, segments and their voxels."""
-
-    def __init__(self, onChanged: Callable[..., object]) -> None:
-        self._onChanged = onChanged
-        self._nodes: list[Any] = []
-        self._observations: list[tuple[Any, int]] = []
-
-    def observe(self, nodes: list[Any]) -> None:
-        """Observes these nodes, None among them ignored, and no others any more."""
-        wanted = [node for node in nodes if node is not None]
-        if wanted == self._nodes:
-            return
-        for observed, tag in self._observations:
-            observed.RemoveObserver(tag)
-        self._nodes = wanted
-        self._observations = [(observed, observed.AddObserver(event, self._onChanged)) for node in wanted for observed, event in _events(node)]
-
-
-def _events(node: Any) -> list[tuple[Any, int]]:
-    events: list[tuple[Any, int]] = [
-        (node, vtk.vtkCommand.ModifiedEvent),
-        (node, slicer.vtkMRMLTransformableNode.TransformModifiedEvent),
-        (node, slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent),
-    ]
-    if node.IsA("vtkMRMLSegmentationNode"):
-        segmentation = node.GetSegmentation()
-        events += [(segmentation, getattr(slicer.vtkSegmentation, name)) for name in SEGMENTATION_EVENTS]
-    return events

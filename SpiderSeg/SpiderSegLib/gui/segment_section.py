@@ -9,9 +9,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from SpiderSegLib.gui.messages import setMessage
-from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
 from SpiderSegLib.mrml.display import showInSlices
 from SpiderSegLib.mrml.volumes import checkInput
+from SpiderSegLib.mrml.workers.process import WorkerProcess, WorkerState
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.panel import Panel

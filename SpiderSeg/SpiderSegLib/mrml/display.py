@@ -15,10 +15,8 @@ from SpiderSegLib.mrml.segmentations import PREDICTION_ROLE, labelmapOf, predict
 from SpiderSegLib.mrml.segments import segmentOf, taggedSegments
 from SpiderSegLib.mrml.spine_tools import predictedLabels
 from SpiderSegLib.mrml.volumes import newVolumeNode, setVolume
+from SpiderSegLib.uncertainty import LOW_CONFIDENCE
 from SpiderSegLib.volume import Volume
-
-#: A level below this confidence is amber: on the reference patients half of the instances with a Dice below 0.8 lie below it.
-LOW_CONFIDENCE = 0.8
 
 #: Colors of low, middle and full confidence, RGB 0..1: amber to blue, told apart by people who can't tell red from green.
 AMBER, PALE, BLUE = (0.95, 0.6, 0.1), (0.85, 0.85, 0.8), (0.2, 0.45, 0.85)

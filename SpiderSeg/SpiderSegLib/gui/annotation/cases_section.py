@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from SpiderSegLib.active_learning import Strategy
 from SpiderSegLib.annotation_project.summary import OPEN_STATES, SeriesState
 from SpiderSegLib.gui.annotation import remembered
-from SpiderSegLib.gui.annotation.case_rows import PAGE_SIZE, CaseRow, Column, Wanted, caseRows, chosenRows, pageCount, stateText
+from SpiderSegLib.mrml.annotation_session.case_rows import PAGE_SIZE, CaseRow, Column, Wanted, caseRows, chosenRows, pageCount, stateText
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.annotation.workspace import Workspace

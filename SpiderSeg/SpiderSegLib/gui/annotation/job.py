@@ -10,8 +10,8 @@ from slicer.i18n import tr as _
 
 from SpiderSegLib.gui.messages import setMessage
 from SpiderSegLib.gui.visibility import setShown
-from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
-from SpiderSegLib.gui.worker_queue import WorkerQueue
+from SpiderSegLib.mrml.workers.process import WorkerProcess, WorkerState
+from SpiderSegLib.mrml.workers.queue import WorkerQueue
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.panel import Panel

@@ -19,8 +19,8 @@ from SpiderSegLib.gui.annotation.rounds import Picture, Round, readRound, worstC
 from SpiderSegLib.gui.annotation.tables import fillTable, fitHeight
 from SpiderSegLib.gui.annotation.validation_dialog import askForPatients
 from SpiderSegLib.gui.messages import setMessage
+from SpiderSegLib.gui.slicer_queue import makeSlicerQueue
 from SpiderSegLib.gui.visibility import setShown
-from SpiderSegLib.gui.worker_queue import WorkerQueue
 from SpiderSegLib.retraining import RoundFiles, read_curve, read_request, use_warning
 from SpiderSegLib.retraining.project_round import BY_THE_RULE, promote, reject, roll_back
 
@@ -44,7 +44,7 @@ class ModelsSection:
         self._pictures: list[Picture] = []
         self._curveSeen: tuple[str, int] = ("", 0)
         # Of its own: hours of training must not keep an import waiting.
-        self._queue = WorkerQueue(workspace.panel.refreshLater)
+        self._queue = makeSlicerQueue(workspace.panel.refreshLater)
         widgets = JobWidgets(self.ui.retrainButton, self.ui.retrainProgressBar, self.ui.retrainLabel)
         self._retraining = Job(workspace.panel, self._queue, widgets, _("Cancel retraining"), tellsTime=True)
         self.ui.modelTable.connect("itemSelectionChanged()", self.onModelSelected)

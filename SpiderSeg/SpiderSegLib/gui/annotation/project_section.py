@@ -13,8 +13,8 @@ from slicer.i18n import tr as _
 from SpiderSegLib.gui.annotation import remembered
 from SpiderSegLib.gui.annotation.job import Job, JobWidgets
 from SpiderSegLib.gui.messages import setMessage
+from SpiderSegLib.gui.slicer_queue import makeSlicerQueue
 from SpiderSegLib.gui.visibility import keepWishes, setShown
-from SpiderSegLib.gui.worker_queue import WorkerQueue
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.annotation.workspace import Workspace
@@ -35,7 +35,7 @@ class ProjectSection:
         self.ui = panel.ui
         #: None until the first project was opened.
         self.workspace: Workspace | None = None
-        self._queue = WorkerQueue(panel.refreshLater)
+        self._queue = makeSlicerQueue(panel.refreshLater)
         self._making, self._importing, self._predicting = (
             Job(panel, self._queue, JobWidgets(button, self.ui.jobProgressBar, self.ui.jobLabel), busyText)
             for button, busyText in (

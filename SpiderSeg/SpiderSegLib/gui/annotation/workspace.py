@@ -26,9 +26,9 @@ from SpiderSegLib.gui.annotation.gradings_section import GradingsSection
 from SpiderSegLib.gui.annotation.leaving import Answer, CloseGuard, askAboutUnsaved
 from SpiderSegLib.gui.annotation.models_section import ModelsSection
 from SpiderSegLib.gui.annotation.revisions_section import RevisionsSection
-from SpiderSegLib.gui.annotation.status_text import statusText
 from SpiderSegLib.gui.messages import setMessage
 from SpiderSegLib.mrml.annotation_session import AnnotationSession, OpenCase
+from SpiderSegLib.mrml.annotation_session.status_text import statusText
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.panel import Panel

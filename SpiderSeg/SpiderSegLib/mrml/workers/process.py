@@ -1,36 +1,30 @@
-"""One run of `PythonSlicer -m SpiderSegLib ARGUMENTS` in a process of its own, watched from Slicer's event loop.
+"""One run of `python -m SpiderSegLib ARGUMENTS` in a process of its own, watched from the application's event loop.
 
-Nothing here waits: a timer looks every 50 ms at what the process said and whether it ended.
+Nothing here waits: a ticker looks every 50 ms at what the process said and whether it ended.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
-from pathlib import Path
-from typing import Any
 
-import qt
-import slicer
-from slicer.i18n import tr as _
-
-import SpiderSegLib
 from SpiderSegLib.errors import SpiderSegError
-from SpiderSegLib.gui.process_tree import TreeEnder, tree_of
-from SpiderSegLib.gui.run_folder import RunFolder
-from SpiderSegLib.gui.time_left import TimeLeft
-from SpiderSegLib.gui.wording import failure_text, stage_text, time_left_text
-from SpiderSegLib.gui.worker_output import OutputReader, ProgressReport, parse_progress
+from SpiderSegLib.mrml.translation import _
+from SpiderSegLib.mrml.workers.launching import Launch
+from SpiderSegLib.mrml.workers.output import OutputReader, ProgressReport, parse_progress
+from SpiderSegLib.mrml.workers.process_tree import TreeEnder, tree_of
+from SpiderSegLib.mrml.workers.run_folder import RunFolder
+from SpiderSegLib.mrml.workers.ticker import MakeTicker, Ticker
+from SpiderSegLib.mrml.workers.time_left import TimeLeft
+from SpiderSegLib.mrml.workers.wording import failure_text, stage_text, time_left_text
 from SpiderSegLib.process_table import ProcessIdentity, identity_of
-from SpiderSegLib.watchdog import parent_environment
 
 logger = logging.getLogger(__name__)
 
-TIMER_INTERVAL_MS = 50
+TICK_INTERVAL_MS = 50
 
 #: So long output may be looked at in one tick; the event loop must not stand still for 100 ms.
 OUTPUT_BUDGET_S = 0.02
@@ -72,7 +66,7 @@ class WorkerProcess:
     arguments are those of `spiderseg`, with absolute paths and `--progress json`. `folder` is removed when the run is over.
     onChanged is called whenever state or progress changed, onLog with every line that is not progress, onFinished once, in a final
     state and while `folder` is still there. All of them are called in the main thread, from the event loop or from within `start` and
-    `cancel`.
+    `cancel`. A WorkerQueue starts it.
     """
 
     def __init__(
@@ -83,7 +77,6 @@ class WorkerProcess:
         onChanged: Listener | None = None,
         onLog: Callable[[str], object] | None = None,
         onFinished: Listener | None = None,
-        launch: Callable[[Sequence[str]], subprocess.Popen[str]] | None = None,
     ) -> None:
         self.arguments = [str(argument) for argument in arguments]
         self.folder = folder
@@ -101,7 +94,6 @@ class WorkerProcess:
         self.exitCode: int | None = None
         #: For people, in a final state: '' when done, else what happened.
         self.message = ""
-        self._launch = launch or launchWorker
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._timeLeft = TimeLeft()
         self._process: subprocess.Popen[str] | None = None
@@ -110,7 +102,7 @@ class WorkerProcess:
         self._ender: TreeEnder | None = None
         self._silentTicks = 0
         self._ticksOfEnding = 0
-        self._timer: Any = None
+        self._ticker: Ticker | None = None
 
     # What a widget shows
 
@@ -135,22 +127,20 @@ class WorkerProcess:
 
     # What a widget does
 
-    def start(self) -> None:
+    def start(self, launch: Launch, makeTicker: MakeTicker) -> None:
         """Starts the process. When it can't be started, the state is FAILED on return."""
         if self.state is not WorkerState.QUEUED:
             raise RuntimeError(f"a {self.state.value} run can't be started")
         try:
-            self._process = self._launch(self.arguments)
+            self._process = launch(self.arguments)
         except (SpiderSegError, OSError, ValueError) as error:
             self._finish(WorkerState.FAILED, _("The run could not be started: {error}").format(error=error))
             return
         assert self._process.stdout is not None
         self._output = OutputReader(self._process.stdout)
         self._remember(identity_of(self._process.pid))
-        self._timer = qt.QTimer()
-        self._timer.setInterval(TIMER_INTERVAL_MS)
-        self._timer.connect("timeout()", self._onTimer)
-        self._timer.start()
+        self._ticker = makeTicker(TICK_INTERVAL_MS, self._onTick)
+        self._ticker.start()
         self._change(WorkerState.RUNNING)
 
     def cancel(self) -> None:
@@ -171,9 +161,9 @@ class WorkerProcess:
             self._ender.finish(SHUTDOWN_TIMEOUT_S)
         self._finish(WorkerState.CANCELLED, _("The run was cancelled."))
 
-    # What the timer does
+    # What the ticker does
 
-    def _onTimer(self) -> None:
+    def _onTick(self) -> None:
         if self.state.isFinal:
             return
         self._readOutput()
@@ -262,9 +252,8 @@ class WorkerProcess:
     def _finish(self, state: WorkerState, message: str) -> None:
         """Everything that has to happen at the end happens, even when a listener raises."""
         self.message = message
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.disconnect("timeout()", self._onTimer)
+        if self._ticker is not None:
+            self._ticker.stop()
         self.exitCode = None if self._process is None else self._process.poll()
         try:
             self._change(state)
@@ -275,27 +264,3 @@ class WorkerProcess:
                 self.folder.remove()
             if self.onReleased is not None:
                 self.onReleased(self)
-
-
-def findPythonSlicer() -> str:
-    """Path of Slicer's Python launcher, which Slicer puts on its own PATH. Raises SpiderSegError when it is not there."""
-    path = shutil.which("PythonSlicer")
-    if path is None:
-        raise SpiderSegError(_("PythonSlicer was not found; it belongs to 3D Slicer's bin folder: install 3D Slicer again"))
-    return path
-
-
-def launchWorker(arguments: Sequence[str]) -> subprocess.Popen[str]:
-    """Starts `PythonSlicer -m SpiderSegLib ARGUMENTS` and returns at once. Raises SpiderSegError or OSError when it can't be started."""
-    environment = {
-        "PYTHONPATH": str(Path(SpiderSegLib.__file__).resolve().parent.parent),
-        "PYTHONIOENCODING": "utf-8:backslashreplace",
-        # Nothing is imported from whatever folder Slicer was started in.
-        "PYTHONSAFEPATH": "1",
-        **parent_environment(),
-    }
-    # Blocking is what this call calls handing over the Popen; it doesn't wait. See OutputReader for why it reads the pipe itself.
-    process: subprocess.Popen[str] = slicer.util.launchConsoleProcess(
-        [findPythonSlicer(), "-m", "SpiderSegLib", *arguments], updateEnvironment=environment
-    )
-    return process

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from slicer.i18n import tr as _
-
 from SpiderSegLib.annotation_project.status import ProjectStatus
 from SpiderSegLib.annotation_project.summary import SeriesState
-from SpiderSegLib.gui.annotation.case_rows import stateText
+from SpiderSegLib.mrml.annotation_session.case_rows import stateText
+from SpiderSegLib.mrml.translation import _
 
 #: States in the order in which they are told: what is finished first.
 TOLD = (

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import slicer
-
-from SpiderSegLib.gui.run_folder import RunFolder, remove_leftovers
-from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
+from SpiderSegLib.mrml.workers.launching import Launch
+from SpiderSegLib.mrml.workers.process import WorkerProcess, WorkerState
+from SpiderSegLib.mrml.workers.run_folder import RunFolder, remove_leftovers
+from SpiderSegLib.mrml.workers.ticker import MakeTicker
 
 
 class WorkerQueue:
-    """The runs of a module. onChanged is called whenever a run comes, starts or goes.
+    """The runs of an application. onChanged is called whenever a run comes, starts or goes.
 
-    The module calls `cancelAll` when the scene closes and `shutDown` in its widget's cleanup.
+    temporaryFolder says in which folder the runs' own are made; it is asked each time. The application calls `cancelAll` when the scene
+    closes and `shutDown` when it closes itself.
     """
 
-    def __init__(self, onChanged: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, launch: Launch, makeTicker: MakeTicker, temporaryFolder: Callable[[], Path], onChanged: Callable[[], object] | None = None
+    ) -> None:
         self.onChanged = onChanged
+        self._launch = launch
+        self._makeTicker = makeTicker
+        self._temporaryFolder = temporaryFolder
         self._workers: list[WorkerProcess] = []
         self._isStarting = False
-        remove_leftovers(_temporaryFolder())
+        remove_leftovers(temporaryFolder())
 
     @property
     def workers(self) -> tuple[WorkerProcess, ...]:
@@ -38,8 +44,8 @@ class WorkerQueue:
         return bool(self._workers)
 
     def makeFolder(self) -> RunFolder:
-        """A private folder for the next run's files. Raises OutputError when Slicer's temporary folder can't be written."""
-        return RunFolder.make(_temporaryFolder())
+        """A private folder for the next run's files. Raises OutputError when the temporary folder can't be written."""
+        return RunFolder.make(self._temporaryFolder())
 
     def submit(self, worker: WorkerProcess) -> None:
         """Starts the run now, or when those before it are over."""
@@ -69,7 +75,7 @@ class WorkerQueue:
             self._isStarting = True
             try:
                 while self._workers and self._workers[0].state is WorkerState.QUEUED:
-                    self._workers[0].start()
+                    self._workers[0].start(self._launch, self._makeTicker)
             finally:
                 self._isStarting = False
         self._tell()
@@ -81,7 +87,3 @@ class WorkerQueue:
     def _tell(self) -> None:
         if self.onChanged is not None:
             self.onChanged()
-
-
-def _temporaryFolder() -> Path:
-    return Path(str(slicer.app.temporaryPath))

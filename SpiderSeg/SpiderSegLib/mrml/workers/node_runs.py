@@ -1,16 +1,11 @@
-"""Runs of the module's buttons: from nodes to a worker process and back into the scene."""
+"""Runs of an application's buttons: from nodes to a worker process and back into the scene."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from slicer.i18n import tr as _
-
 from SpiderSegLib.errors import SpiderSegError
-from SpiderSegLib.gui.run_folder import RunFolder
-from SpiderSegLib.gui.worker import WorkerProcess, WorkerState
-from SpiderSegLib.gui.worker_queue import WorkerQueue
 from SpiderSegLib.labels import Structure
 from SpiderSegLib.mrml.history import History
 from SpiderSegLib.mrml.runs import (
@@ -25,6 +20,10 @@ from SpiderSegLib.mrml.runs import (
     sidecarOf,
     takeInResult,
 )
+from SpiderSegLib.mrml.translation import _
+from SpiderSegLib.mrml.workers.process import WorkerProcess, WorkerState
+from SpiderSegLib.mrml.workers.queue import WorkerQueue
+from SpiderSegLib.mrml.workers.run_folder import RunFolder
 
 
 class NodeRuns:

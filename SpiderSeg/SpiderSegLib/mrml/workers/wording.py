@@ -6,13 +6,7 @@ import re
 import signal
 from collections.abc import Sequence
 
-try:
-    from slicer.i18n import tr as _
-except ImportError:  # outside the application nobody translates
-
-    def _(text: str) -> str:
-        return text
-
+from SpiderSegLib.mrml.translation import _
 
 #: So many error lines are shown; a batch has one for each failed series.
 MOST_ERROR_LINES = 3

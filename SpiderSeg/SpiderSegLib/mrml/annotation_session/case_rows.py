@@ -1,4 +1,4 @@
-"""The rows of the case table: what is known of every series in words, filtered, sorted and cut into pages. Knows no Qt."""
+"""The rows of the case table: what is known of every series in words, filtered, sorted and cut into pages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from slicer.i18n import tr as _
-
 from SpiderSegLib.active_learning import Ranked
 from SpiderSegLib.annotation_project.summary import SeriesState, SeriesSummary
 from SpiderSegLib.labels import Structure, structure_of
 from SpiderSegLib.level_names import short_name
 from SpiderSegLib.linter import Severity, counts_text
+from SpiderSegLib.mrml.translation import _
 
 #: Rows on the screen at once: more cost time at every refresh and nobody scrolls through them.
 PAGE_SIZE = 100

@@ -14,15 +14,8 @@ from pathlib import Path
 
 from SpiderSegLib.atomic import make_folder
 from SpiderSegLib.errors import OutputError
+from SpiderSegLib.mrml.translation import _
 from SpiderSegLib.process_table import ProcessIdentity, identity_of, is_running
-
-try:
-    from slicer.i18n import tr as _
-except ImportError:  # outside the application nobody translates
-
-    def _(text: str) -> str:
-        return text
-
 
 #: The name says whose the folder is: of which machine (a temporary folder may be shared) and of which process.
 NAME = re.compile(r"spiderseg-(?P<machine>[0-9a-f]{8})-(?P<owner>\d+-\w+?)-\w{8}")
@@ -42,7 +35,10 @@ class RunFolder:
         try:
             return cls(Path(tempfile.mkdtemp(prefix=f"spiderseg-{_machine()}-{owner}-", dir=root)))
         except OSError as error:
-            text = _("{folder}: can't make a temporary folder here: {error}; choose another in Application Settings, Modules, Temporary directory")
+            text = _(
+                "{folder}: can't make a temporary folder here: {error}; choose another: in 3D Slicer with Application Settings, Modules, Temporary "
+                "directory, elsewhere with the environment variable TMPDIR"
+            )
             raise OutputError(text.format(folder=root, error=error.strerror)) from error
 
     def remove(self) -> None:

@@ -1,16 +1,15 @@
-"""What the Levels section says: the cells of its table, level states, and what is known of a segmentation's levels."""
+"""What people read about levels: the cells of their table, their states, and what is known of a segmentation's levels."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from slicer.i18n import tr as _
-
 from SpiderSegLib.labels import LevelState
 from SpiderSegLib.level_names import USUAL_LUMBAR_COUNT, short_name
-from SpiderSegLib.mrml.display import LOW_CONFIDENCE
 from SpiderSegLib.mrml.levels import LevelRow
 from SpiderSegLib.mrml.segments import namingOf
+from SpiderSegLib.mrml.translation import _
+from SpiderSegLib.uncertainty import LOW_CONFIDENCE
 
 
 def cellTexts(level: LevelRow) -> list[tuple[str, str]]:
