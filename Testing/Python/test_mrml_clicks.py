@@ -245,3 +245,66 @@ def test_without_an_application_there_are_points_all_the_same(heard):
     assert heard.calls[1:] == [("stopped",)]
     assert bare.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsNode") == 0
     assert bare.scene.GetNumberOfNodesByClass("vtkMRMLDisplayNode") == 0
+
+
+class Later:
+    """Calls functions when the event that is being handled is over, as an application's event loop does."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def __call__(self, function):
+        self.waiting.append(function)
+
+    def passes(self):
+        while self.waiting:
+            self.waiting.pop(0)()
+
+
+@pytest.fixture
+def later():
+    return Later()
+
+
+@pytest.fixture
+def patient(clicked, later):
+    """A collector that waits for the end of the event."""
+    collector = ClickCollector(clicked.scene, later)
+    yield collector
+    collector.stop()
+
+
+def test_the_node_stays_until_the_views_are_done_with_the_last_click(patient, heard, later):
+    patient.start(1, heard.on("points"), heard.on("stopped"))
+    node = patient.node
+    click(patient, FIRST)
+    assert node.GetScene() is patient.scene
+    assert heard.calls == []
+    later.passes()
+    assert node.GetScene() is None
+    assert heard.calls == [("points", [FIRST])]
+
+
+def test_views_that_leave_place_mode_by_themselves_after_the_last_click_lose_no_point(patient, heard, later):
+    patient.start(1, heard.on("points"), heard.on("stopped"))
+    click(patient, FIRST)
+    interactionOf(patient).SetCurrentInteractionMode(Mode.ViewTransform)
+    later.passes()
+    assert heard.calls == [("points", [FIRST])]
+
+
+def test_a_tool_that_was_left_before_its_last_click_counted_hears_of_it_once(patient, heard, later):
+    patient.start(1, heard.on("points"), heard.on("stopped"))
+    click(patient, FIRST)
+    patient.stop()
+    later.passes()
+    assert heard.calls == [("stopped",)]
+
+
+def test_a_tool_that_begins_meanwhile_is_not_given_the_clicks_of_the_one_before(patient, heard, later):
+    patient.start(1, heard.on("points"), heard.on("stopped"))
+    click(patient, FIRST)
+    patient.start(1, heard.on("points of the second"), heard.on("stopped the second"))
+    later.passes()
+    assert heard.calls == [("stopped",)]
+    assert patient.isActive

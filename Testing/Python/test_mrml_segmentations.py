@@ -20,6 +20,7 @@ from SpiderSegLib.mrml.segmentations import (
     newSegmentationNode,
     placeBeside,
     predictionNodeOf,
+    replaceSegments,
 )
 from SpiderSegLib.mrml.segments import (
     addSegment,
@@ -35,6 +36,7 @@ from SpiderSegLib.mrml.segments import (
     taggedSegments,
     tagTexts,
 )
+from SpiderSegLib.mrml.spine_tools import predictedLabels
 from SpiderSegLib.mrml.volumes import geometryOf, imageArray, orientedImage
 from SpiderSegLib.phantom import SAGITTAL_DIRECTION
 from SpiderSegLib.segment_tags import SegmentTags
@@ -604,3 +606,22 @@ def test_an_id_that_is_taken_is_no_silent_loss(mrml):
     first, second = (addSegment(case.node, SegmentTags(value), small(0, 9) == 9) for value in (2, 3))
     assert first != second
     assert len(segmentIds(case.node)) == before + 2
+
+
+def test_replaced_segments_bring_their_prediction_and_can_be_taken_back(mrml):
+    case, other = mrml.newCase(small(1), SMALL), mrml.newCase(small(2), SMALL, SegmentInfo(model_id="newer"))
+    replaceSegments(case.node, other.node, case.history)
+    assert named(case.node) == ["L4?"]
+    assert predictionNodeOf(case.node).GetAttribute("SpiderSeg.model") == "newer"
+    assert (predictedLabels(case.node) == small(2)).all()
+    case.history.undo()
+    assert named(case.node) == ["L5?"]
+    assert named(other.node) == ["L4?"]
+
+
+def test_segments_of_a_mask_without_a_prediction_leave_the_prediction_there_was(mrml):
+    case, other = mrml.newCase(small(1), SMALL), mrml.newCase(small(2), SMALL)
+    forgetPrediction(other.node)
+    replaceSegments(case.node, other.node, case.history)
+    assert named(case.node) == ["L4?"]
+    assert (predictedLabels(case.node) == small(1)).all()

@@ -12,10 +12,11 @@ from SpiderSegLib.errors import InputError, SpiderSegError
 from SpiderSegLib.labels import PARTIAL_OFFSET, SPINAL_CANAL, LevelState, Structure, label_table, level_of
 from SpiderSegLib.level_names import is_partial, short_name
 from SpiderSegLib.mrml import levels
-from SpiderSegLib.mrml.display import LOW_CONFIDENCE, jumpTo, showSegmentAlone
+from SpiderSegLib.mrml.display import jumpTo, showSegmentAlone
 from SpiderSegLib.mrml.level_texts import cellTexts, stateText
 from SpiderSegLib.mrml.levels import LevelRow
 from SpiderSegLib.mrml.segments import namingOf
+from SpiderSegLib.uncertainty import LOW_CONFIDENCE
 
 if TYPE_CHECKING:
     from SpiderSegLib.gui.panel import Panel

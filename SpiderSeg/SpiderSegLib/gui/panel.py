@@ -49,7 +49,7 @@ class Panel:
         self.runs = NodeRuns(scene, queue)
         self.installation = installation or Installation()
         self.buttons = ButtonReasons()
-        self.clicks = ClickCollector(scene)
+        self.clicks = ClickCollector(scene, lambda function: qt.QTimer.singleShot(0, function))
         self.parameterNode: Any = None
         self._observer = NodeObserver(self.refreshLater)
         self._timer = qt.QTimer()

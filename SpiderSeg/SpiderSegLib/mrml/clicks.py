@@ -52,10 +52,14 @@ class ClickCollector:
 
     onPoints is called with the points; onStopped when the person left place mode before (right click, Esc, another tool), the scene was
     closed, or `stop` was called.
+
+    `later` calls a function when the event that is being handled is over: a view that placed the last point still works on the markups
+    node, and crashes when it is gone. Without views around it may be called at once, as it is if none is given.
     """
 
-    def __init__(self, scene: Any) -> None:
+    def __init__(self, scene: Any, later: Callable[[Callable[[], object]], object] | None = None) -> None:
         self.scene = scene
+        self._later = later or (lambda function: function())
         self._node: Any = None
         self._displayNode: Any = None
         self._observations: list[tuple[Any, int]] = []
@@ -105,9 +109,18 @@ class ClickCollector:
             onStopped()
 
     def _onPoint(self, caller: Any, event: str) -> None:
-        defined = [index for index in range(self._node.GetNumberOfControlPoints()) if self._isDefined(index)]
-        if len(defined) < self._count:
+        if len(self._defined()) >= self._count:
+            node = self._node
+            self._later(lambda: self._finish(node))
+
+    def _defined(self) -> list[int]:
+        return [index for index in range(self._node.GetNumberOfControlPoints()) if self._isDefined(index)]
+
+    def _finish(self, node: Any) -> None:
+        """All points are there, unless the person left or another tool began meanwhile."""
+        if node is None or node is not self._node:
             return
+        defined = self._defined()
         points = [self._position(index) for index in defined[: self._count]]
         onPoints = self._onPoints
         self._leave()
@@ -124,7 +137,9 @@ class ClickCollector:
 
     def _onModeChanged(self, caller: Any, event: str) -> None:
         if caller.GetCurrentInteractionMode() != slicer.vtkMRMLInteractionNode.Place:
-            self.stop()
+            node = self._node
+            # The views leave place mode by themselves after the last point: `_finish` comes first then.
+            self._later(lambda: self.stop() if node is self._node else None)
 
     def _onNodeRemoved(self, caller: Any, event: str) -> None:
         if self._node is not None and self._node.GetScene() is None:

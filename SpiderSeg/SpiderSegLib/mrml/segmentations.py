@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from SpiderSegLib.errors import GeometryError
 from SpiderSegLib.labels import check_values, level_of, structure_of
 from SpiderSegLib.level_names import LevelNaming
+from SpiderSegLib.mrml.history import History, undoable
 from SpiderSegLib.mrml.segments import (
     BINARY_LABELMAP,
     applyTags,
@@ -26,7 +27,7 @@ from SpiderSegLib.mrml.segments import (
     segmentOf,
     taggedSegments,
 )
-from SpiderSegLib.mrml.volumes import geometryOf, newVolumeNode, orientedImage
+from SpiderSegLib.mrml.volumes import geometryOf, imageArray, newVolumeNode, orientedImage
 from SpiderSegLib.segment_tags import SegmentTags
 from SpiderSegLib.volume import Geometry, Volume
 
@@ -145,6 +146,16 @@ def keepPrediction(segmentationNode: Any, labelmap: NDArray[np.uint8], modelId: 
         node.SetAttribute(MODEL_ATTRIBUTE, modelId)
     node.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
     segmentationNode.SetNodeReferenceID(PREDICTION_ROLE, node.GetID())
+
+
+def replaceSegments(segmentationNode: Any, otherNode: Any, history: History) -> None:
+    """Gives a segmentation the segments and the prediction of another one over the same image, as one step of undo; the other one stays."""
+    with undoable(segmentationNode, history) as segmentation:
+        segmentation.DeepCopy(otherNode.GetSegmentation())
+    prediction = predictionNodeOf(otherNode)
+    if prediction is not None:
+        labels: NDArray[np.uint8] = imageArray(prediction.GetImageData())
+        keepPrediction(segmentationNode, labels.astype(np.uint8), prediction.GetAttribute(MODEL_ATTRIBUTE) or "")
 
 
 def forgetPrediction(segmentationNode: Any) -> None:
