@@ -519,7 +519,7 @@ def environments(tmp_path, monkeypatch):
 
 @pytest.fixture
 def checkout(environments, tmp_path, monkeypatch):
-    """A small checkout with one plain test, one marked mrml and one of the harness, and pytest really run in both environments.
+    """A small checkout with one test each that is plain, marked mrml, of the browser and of the harness; pytest is really run in both environments.
 
     The harness's file can only be imported where a variable says that this is the second environment.
     """
@@ -527,8 +527,9 @@ def checkout(environments, tmp_path, monkeypatch):
     for name, text in (
         ("Testing/Python/test_plain.py", "def test_plain(): pass"),
         ("Testing/Python/test_mrml.py", "import pytest\n@pytest.mark.mrml\ndef test_mrml(): pass"),
+        ("Testing/browser/test_page.py", "import pytest\n@pytest.mark.browser\ndef test_page(): pass"),
         ("Testing/harness/test_panel.py", "import os, pytest\nos.environ['SECOND']\n@pytest.mark.harness\ndef test_panel(): pass"),
-        ("pytest.ini", "[pytest]\naddopts = --strict-markers -p no:cacheprovider\nmarkers =\n    mrml\n    harness\n"),
+        ("pytest.ini", "[pytest]\naddopts = --strict-markers -p no:cacheprovider\nmarkers =\n    browser\n    mrml\n    harness\n"),
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -544,13 +545,15 @@ def checkout(environments, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], [("pytest", ["2"]), (SECOND_RUN, ["2"])]),
-        (["-m", "not mrml"], [("pytest", ["1"]), (SECOND_RUN, ["1"])]),
+        ([], [("pytest", ["3"]), (SECOND_RUN, ["2"])]),
+        (["-m", "not mrml"], [("pytest", ["2"]), (SECOND_RUN, ["1"])]),
+        (["-m", "browser"], [("pytest", ["1"]), (SECOND_RUN, [])]),
         (["Testing/Python/test_plain.py", "-v"], [("pytest", ["1"]), (SECOND_RUN, [])]),
+        (["Testing/browser"], [("pytest", ["1"]), (SECOND_RUN, [])]),
         (["Testing/harness"], [(SECOND_RUN, ["1"])]),
         (["Testing/harness/test_panel.py::test_panel", "Testing/Python/test_plain.py"], [("pytest", ["1"]), (SECOND_RUN, ["1"])]),
     ],
-    ids=["all", "marker", "plain-file", "harness", "both"],
+    ids=["all", "marker", "browser-marker", "plain-file", "browser", "harness", "both"],
 )
 def test_each_environment_runs_the_tests_that_are_for_it(checkout, capfd, arguments, expected):
     assert setup.run_tests(checkout, arguments) == 0

@@ -321,6 +321,28 @@ def version() -> None:
     raise typer.Exit(command.version())
 
 
+@app.command()
+def workstation(
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[SERIES|PROJECT|FOLDER]", help="What to open; the page lets you upload a series if not given.")
+    ] = None,
+    annotator: Annotated[str | None, typer.Option(help="Who corrects: your name; the one you logged in with if not given.")] = None,
+    host: Annotated[str, typer.Option(help="Name or address to serve on; another than this computer alone is not encrypted.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0: a free one.")] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address only.")] = False,
+    weights: Annotated[str | None, typer.Option(help="Bundled model, bundle folder or checkpoint file; the bundled model if not given.")] = None,
+    device: Device = "auto",
+    mirror: Annotated[bool, typer.Option("--mirror", help="Run the left-right mirrored series too: slower, better confidences.")] = False,
+) -> None:
+    """Segment and correct in the browser, without 3D Slicer; Ctrl-C ends it, closing the browser does not."""
+    from SpiderSegLib.cli import workstation as command
+    from SpiderSegLib.cli.console import set_up_logging
+
+    set_up_logging()
+    arguments = command.WorkstationArguments(path, annotator, host, port, not no_browser, weights, device, mirror)
+    raise typer.Exit(command.workstation(arguments))
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Runs a command line and returns its exit code; arguments default to the process's."""
     try:
