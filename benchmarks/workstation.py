@@ -84,7 +84,7 @@ class Session:
         context.set_default_timeout(PATIENCE_MS)
         self.page = context.new_page()
         self.page.goto(self.server.url)
-        self.page.wait_for_function("window.trame && document.querySelector('.v-application') && trame.state.state.mode")
+        self.page.wait_for_function("document.querySelector('.v-application') && window.trame?.state?.state.mode")
         self.readyAfterS = time.perf_counter() - start
 
     def state(self, key: str) -> Any:

@@ -70,11 +70,11 @@ def phantom_project(folder: Path) -> Project:
 def add_series(project: Project, series: str, phantom: Phantom, seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, NOISE, phantom.volume.array.shape)
     array = np.clip(np.rint(phantom.volume.array + noise), 0, None).astype(np.int16)
-    image = Volume(array, GRID, series)
+    image = Volume(array, phantom.volume.geometry, series)
     path = project.folder.image(series)
     write_volume(path, image)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    write_series_record(project.folder, SeriesRecord(series, patient_of(series), GRID, sha256, sha256, content_hash(image), {}), "Ada")
+    write_series_record(project.folder, SeriesRecord(series, patient_of(series), image.geometry, sha256, sha256, content_hash(image), {}), "Ada")
 
 
 def _save(project: Project, series: str, annotator: str, labels: NDArray[np.uint8], parent: str = "", **fields: object) -> str:

@@ -20,9 +20,6 @@ from SpiderSegLib.workstation.editor import EFFECTS
 #: JPEG quality while a picture moves and when it stands still: a stroke follows the hand, and what is judged has no blocks in it.
 MOVING_QUALITY, STILL_QUALITY = 70, 95
 
-#: Of lines and edges; images have none.
-SAMPLES_A_PIXEL = 0
-
 FRAMES_PER_S = 30.0
 
 #: A view that the pointer is not over.
@@ -125,9 +122,9 @@ class Views:
             for factory in self._factories:
                 if factory.has_view(tag):
                     factory.get_factory_view(tag).view_adapter.update_quality(MOVING_QUALITY, STILL_QUALITY)
-            # Eight samples a pixel take four fifths of the time of a frame that is drawn without a GPU.
-            view.render_window().SetMultiSamples(SAMPLES_A_PIXEL)
             if isinstance(view, SliceView):
+                # Eight samples a pixel take most of the time of a frame that is drawn without a GPU, and an image gains nothing by them.
+                view.render_window().SetMultiSamples(0)
                 view.modified.connect(lambda *arguments, tag=tag: self._onChanged(tag))
                 self._compositeOf(tag).SetLinkedControl(True)
                 view.interactor().AddObserver(vtk.vtkCommand.WindowResizeEvent, lambda *arguments, view=view: self._onResized(view))

@@ -53,15 +53,16 @@ class FileControls:
         await bench.busy(_("Exporting .."))
         chosen = FORMATS[fileFormat]
         plan = planExport(work.segmentationNode, [work.volumeNode], self._folder(), chosen)
+        isWhole = chosen is ExportFormat.SLICER
         warnings = export(work.segmentationNode, plan, self._writeDicom)
         paths = [path for _node, path in plan.paths]
         if chosen.isOnePerSeries:
             paths += [sidecarPath(path, chosen) for path in paths]
-        work.onExported(isWhole=chosen is ExportFormat.SLICER)
+        work.onExported(isWhole)
         bench.state.dialog = ""
         self._number += 1
         bench.state.downloadUrl = {"id": self._number, "urls": [self._given.downloads.offer_file(path, path.name) for path in paths]}
-        bench.say("\n".join([_("Exported {name}; your browser saves it.").format(name=paths[0].name), *warnings]), "success")
+        bench.say("\n".join([_("Exported {name}; your browser saves it.").format(name=paths[0].name), *(() if isWhole else warnings)]), "success")
 
     def _writeDicom(self, segmentationNode: Any, volumeNode: Any, path: Path) -> None:
         """DICOM SEG of a series that was opened from DICOM. Raises InputError in words a radiologist understands."""
