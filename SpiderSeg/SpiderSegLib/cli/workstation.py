@@ -65,7 +65,7 @@ def _what_is_missing(error: ImportError) -> Exception:
 
 
 def _login_name() -> str:
-    """The name this person logged in with; '' where there is none that can be an annotator's, and the page asks."""
+    """The name this person logged in with; '' where there is none that can be an annotator's."""
     try:
         return check_annotator(getpass.getuser())
     except (ProjectError, OSError, KeyError, ImportError):  # as getpass fails for a user without a name

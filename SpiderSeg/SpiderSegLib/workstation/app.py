@@ -10,7 +10,9 @@ from trame.app import get_server
 from trame_slicer import module as slicerModule
 
 from SpiderSegLib.annotation_project.project import is_project, open_project
+from SpiderSegLib.errors import InputError
 from SpiderSegLib.mrml.annotation_session import AnnotationSession
+from SpiderSegLib.mrml.translation import _
 from SpiderSegLib.mrml.workers.launching import launchPython
 from SpiderSegLib.mrml.workers.queue import WorkerQueue
 from SpiderSegLib.workstation.asyncio_ticker import AsyncioTicker
@@ -60,6 +62,8 @@ class Workstation:
         self.bench.parts = (self.display, self.levels, tools, spine, self.runs, self.caseList, self.cases, self.opening, self.files)
         self.server.trigger("act")(self.bench.perform)
         self.server.state.annotator = options.annotator
+        if isProject and not options.annotator:
+            raise InputError(_("a project keeps who corrected what: give your name with --annotator NAME"))
         if isProject and options.path is not None:
             self.bench.session = AnnotationSession(self.app.scene, open_project(options.path), options.annotator)
         page.build(self.server, views.layoutManager)

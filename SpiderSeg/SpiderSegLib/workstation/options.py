@@ -15,7 +15,7 @@ __all__ = ["RunSettings", "WorkstationOptions"]
 class WorkstationOptions:
     """What is opened (a series, a folder of series, a project, or None: the start page), by whom, and where the page is served.
 
-    port 0 is a free one. annotator '' lets the page ask.
+    port 0 is a free one. annotator may be '' unless a project is opened.
     """
 
     path: Path | None = None

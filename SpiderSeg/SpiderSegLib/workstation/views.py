@@ -11,8 +11,8 @@ import numpy as np
 import slicer
 import vtk
 from trame_slicer.core import LayoutManager, SlicerApp
-from trame_slicer.rca_view import RemoteSliceViewFactory, RemoteThreeDViewFactory
-from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
+from trame_slicer.rca_view.rca_view_factory import RemoteViewFactory
+from trame_slicer.views import Layout, LayoutDirection, NoScheduleRendering, SliceView, ThreeDView, ViewLayoutDefinition, ViewType
 
 from SpiderSegLib.mrml.sagittal_views import VIEW_NAMES, showSagittal
 from SpiderSegLib.workstation.editor import EFFECTS
@@ -82,15 +82,17 @@ class Views:
         self._app = slicerApp
         self._onChanged = onChanged
         self._factories = [
-            factory(
+            RemoteViewFactory(
                 server,
+                _notDrawing(viewType),
+                tag,
                 populate_view_ui_f=populate,
                 target_fps=FRAMES_PER_S,
                 blur_fps=FRAMES_PER_S_ELSEWHERE,
                 interactive_quality=MOVING_QUALITY,
                 rca_encoder="jpeg",
             )
-            for factory in (RemoteSliceViewFactory, RemoteThreeDViewFactory)
+            for viewType, tag in ((SliceView, ViewType.SLICE_VIEW), (ThreeDView, ViewType.THREE_D_VIEW))
         ]
         for factory in self._factories:
             slicerApp.view_manager.register_factory(factory)
@@ -251,6 +253,11 @@ class Views:
         if display is not None:
             display.SetAutoWindowLevel(False)
             display.SetAutoWindowLevel(True)
+
+
+def _notDrawing(viewType: type[Any]) -> Callable[..., Any]:
+    """Makes views that draw nothing until the page asks: by themselves they draw after every one of the sixty properties they start with."""
+    return lambda **arguments: viewType(scheduled_render_strategy=NoScheduleRendering(), **arguments)
 
 
 def _lookOf(view: SliceView) -> tuple[float, ...]:
