@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 REAL_DATA_VARIABLE = "SPIDERSEG_REAL_DATA"
 STRICT_VARIABLE = "SPIDERSEG_TEST_STRICT"
 
-#: Left out where slicer-core is not installed; a strict run fails on them instead.
-HAS_SLICER_CORE = importlib.util.find_spec("slicer") is not None
-collect_ignore_glob = [] if HAS_SLICER_CORE or os.environ.get(STRICT_VARIABLE) == "1" else ["test_mrml_*.py"]
+#: Packages by the module they bring, and the tests that need them: left out where they are not installed; a strict run fails on them instead.
+NEEDED = {"slicer": ("slicer-core", "the MRML layer", "test_mrml_*.py"), "trame_slicer": ("trame-slicer", "the workstation", "test_workstation_*.py")}
+MISSING = [needs for module, needs in NEEDED.items() if importlib.util.find_spec(module) is None]
+collect_ignore_glob = [] if os.environ.get(STRICT_VARIABLE) == "1" else [files for _, _, files in MISSING]
 
 
 def pytest_report_header() -> list[str]:
-    return [] if HAS_SLICER_CORE else ["slicer-core is not installed: the tests of the MRML layer are left out"]
+    return [f"{package} is not installed: the tests of {part} are left out" for package, part, _ in MISSING]
 
 
 @pytest.fixture(scope="session")

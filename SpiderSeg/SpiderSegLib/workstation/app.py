@@ -17,15 +17,7 @@ from SpiderSegLib.mrml.workers.launching import launchPython
 from SpiderSegLib.mrml.workers.queue import WorkerQueue
 from SpiderSegLib.workstation.asyncio_ticker import AsyncioTicker
 from SpiderSegLib.workstation.bench import Bench
-from SpiderSegLib.workstation.controls.case_controls import CaseControls
-from SpiderSegLib.workstation.controls.case_list_controls import CaseListControls
-from SpiderSegLib.workstation.controls.display_controls import DisplayControls
-from SpiderSegLib.workstation.controls.file_controls import FileControls
-from SpiderSegLib.workstation.controls.level_controls import LevelControls
-from SpiderSegLib.workstation.controls.open_controls import OpenControls
-from SpiderSegLib.workstation.controls.run_controls import RunControls
-from SpiderSegLib.workstation.controls.spine_controls import SpineControls
-from SpiderSegLib.workstation.controls.tool_controls import ToolControls
+from SpiderSegLib.workstation.controls.all_controls import AllControls
 from SpiderSegLib.workstation.kept_edits import KeptEdits, keptEditsFolder
 from SpiderSegLib.workstation.options import WorkstationOptions
 from SpiderSegLib.workstation.slicer_scene import newSlicerApp
@@ -50,16 +42,7 @@ class Workstation:
         queue = WorkerQueue(launchPython, AsyncioTicker, lambda: Path(tempfile.gettempdir()))
         self.bench = Bench(self.server, self.app, views, queue, options.settings)
         isProject = options.path is not None and is_project(options.path)
-        self.display = DisplayControls(self.bench)
-        self.levels = LevelControls(self.bench)
-        self.runs = RunControls(self.bench)
-        self.caseList = CaseListControls(self.bench)
-        self.cases = CaseControls(self.bench, self.caseList, self.runs)
-        self.opening = OpenControls(self.bench, self.cases, edits or KeptEdits(keptEditsFolder()), None if isProject else options.path)
-        self.files = FileControls(self.bench)
-        tools = ToolControls(self.bench)
-        spine = SpineControls(self.bench, self.levels, self.runs)
-        self.bench.parts = (self.display, self.levels, tools, spine, self.runs, self.caseList, self.cases, self.opening, self.files)
+        self.controls = AllControls(self.bench, edits or KeptEdits(keptEditsFolder()), None if isProject else options.path)
         self.server.trigger("act")(self.bench.perform)
         self.server.state.annotator = options.annotator
         if isProject and not options.annotator:
@@ -71,8 +54,7 @@ class Workstation:
 
     def onStart(self, routes: Routes) -> None:
         """The server is about to listen: the page gets its views, and what was asked for on the command line is opened."""
-        self.opening.onStart(routes)
-        self.files.onStart(routes)
+        self.controls.onStart(routes)
         self.bench.views.arrange(Arrangement.SAGITTAL)
         self._openFirst()
         self.bench.refresh()
@@ -80,10 +62,10 @@ class Workstation:
 
     def _openFirst(self) -> None:
         if self.bench.session is not None:
-            self.caseList.read()
+            self.controls.caseList.read()
             self.server.state.mode = "cases"
             return
-        self.opening.list()
+        self.controls.opening.list()
         path = self.options.path
         files = self.server.state.opened["files"]
         if path is not None and len(files) == 1:
@@ -101,14 +83,14 @@ class Workstation:
     def onViewChanged(self, tag: str) -> None:
         """A person looks elsewhere, which counts as work."""
         self.bench.touch()
-        self.display.onViewChanged(tag)
+        self.controls.display.onViewChanged(tag)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(CLOCK_INTERVAL_S)
             if self.bench.session is not None and self.bench.work is not None:
                 with self.server.state:
-                    self.cases.refreshSaveState()
+                    self.controls.cases.refreshSaveState()
 
 
 def run(options: WorkstationOptions) -> int:

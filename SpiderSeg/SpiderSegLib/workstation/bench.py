@@ -14,6 +14,7 @@ from SpiderSegLib.mrml.annotation_session import AnnotationSession
 from SpiderSegLib.mrml.clicks import ClickCollector
 from SpiderSegLib.mrml.node_observer import NodeObserver
 from SpiderSegLib.mrml.runs import RunSettings
+from SpiderSegLib.mrml.translation import _
 from SpiderSegLib.mrml.workers.node_runs import NodeRuns
 from SpiderSegLib.mrml.workers.queue import WorkerQueue
 from SpiderSegLib.workstation.editor import Editor
@@ -88,6 +89,13 @@ class Bench:
     def loose(self) -> LooseSeries | None:
         """The open series, when it belongs to no project."""
         return self.work if isinstance(self.work, LooseSeries) else None
+
+    @property
+    def whyNoSegmentation(self) -> str:
+        """Why there is nothing to work on, for buttons that need a segmentation; '' when there is one."""
+        if self.work is None:
+            return _("Open a series first.")
+        return "" if self.segmentationNode is not None else _("There is no segmentation yet: segment the series first.")
 
     # When
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -197,6 +198,11 @@ class Editor:
             if present != self.brushMm:
                 self.setBrush(present, self.isSphere)
         return self.brushMm
+
+    def observeBrush(self, onChanged: Callable[..., object]) -> None:
+        """Calls back when the brush gets another size, by the wheel in a view too."""
+        for effectType in _BRUSHES:
+            self.effect(effectType).get_parameter_node().AddObserver(vtk.vtkCommand.ModifiedEvent, onChanged)
 
     def _applyBrush(self) -> None:
         for effectType in _BRUSHES:

@@ -1,4 +1,4 @@
-"""The open case or series: opening, moving on, saving, what is offered from another time, and the linter's findings."""
+"""The open case or series: opening, moving on, saving, and what is offered from another time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 from SpiderSegLib.corrections import History, Status
 from SpiderSegLib.corrections.names import same_person
 from SpiderSegLib.errors import InputError, SpiderSegError
-from SpiderSegLib.linter import Finding
 from SpiderSegLib.mrml.annotation_session import OpenCase, SaveResult
-from SpiderSegLib.mrml.display import jumpTo
 from SpiderSegLib.mrml.translation import _
-from SpiderSegLib.mrml.volumes import geometryOf, rasOf
+from SpiderSegLib.mrml.volumes import geometryOf
 from SpiderSegLib.workstation.bench import Action, Bench
 from SpiderSegLib.workstation.controls.case_list_controls import CaseListControls
+from SpiderSegLib.workstation.controls.finding_controls import FindingControls
 from SpiderSegLib.workstation.controls.run_controls import RunControls
 from SpiderSegLib.workstation.work import ProjectCase
 
@@ -22,16 +21,14 @@ from SpiderSegLib.workstation.work import ProjectCase
 class CaseControls:
     """What happens to the open work as a whole."""
 
-    def __init__(self, bench: Bench, cases: CaseListControls, runs: RunControls) -> None:
+    def __init__(self, bench: Bench, cases: CaseListControls, runs: RunControls, findings: FindingControls) -> None:
         self.bench = bench
         self.cases = cases
         self.runs = runs
+        self.findings = findings
         self._history: History | None = None
-        self._findings: tuple[Finding, ...] | None = None
-        self._finding = -1
         #: What was asked for when unsaved work stood in the way.
         self._pending: Callable[[], Awaitable[None]] | None = None
-        runs.onSegmented = self.check
         self.actions: Mapping[str, Action] = {
             "showCases": self.showCases,
             "showCase": self.showCase,
@@ -48,9 +45,6 @@ class CaseControls:
             "unsavedKeep": self.unsavedKeep,
             "unsavedDiscard": self.unsavedDiscard,
             "unsavedStay": self.unsavedStay,
-            "checkFindings": self.check,
-            "jumpToFinding": self.jumpToFinding,
-            "nextFinding": self.nextFinding,
         }
 
     # Moving between cases
@@ -114,7 +108,8 @@ class CaseControls:
 
     def show(self, work: Any) -> None:
         """Shows an opened work, or that there is none."""
-        self._findings, self._finding, self._history = None, -1, None
+        self._history = None
+        self.findings.forget()
         self.runs.messages = ()
         self.bench.setWork(work)
         state = self.bench.state
@@ -124,7 +119,7 @@ class CaseControls:
             self._history = self.session.revisions(work.name)
             if work.case.messages:
                 self.bench.say("\n".join(work.case.messages))
-            self.check()
+            self.findings.check()
 
     # What stands in the way
 
@@ -195,35 +190,9 @@ class CaseControls:
         state = self.bench.state
         state.comment, state.flagReason, state.dialog = "", "", ""
         self._history = self.session.revisions(revision.series)
-        self._findings = result.findings
+        self.findings.show(result.findings)
         self.cases.read()
         self.bench.say("\n".join(texts), "success")
-
-    # Findings
-
-    def check(self) -> None:
-        """Has the linter look at what is on screen. Raises SpiderSegError."""
-        work = self.bench.work
-        self._findings = work.findings() if work is not None and work.segmentationNode is not None else None
-        self._finding = -1
-
-    def jumpToFinding(self, index: int) -> None:
-        """All views go to a finding; some have no place."""
-        finding = (self._findings or ())[int(index)]
-        self._finding = int(index)
-        if finding.location_lps_mm is not None:
-            jumpTo(self.bench.scene, rasOf(finding.location_lps_mm))
-
-    def nextFinding(self) -> None:
-        """The next finding that has a place, after the last one the first; looks first if nobody did."""
-        if self._findings is None:
-            self.check()
-        findings = self._findings or ()
-        for step in range(1, len(findings) + 1):
-            index = (self._finding + step) % len(findings)
-            if findings[index].location_lps_mm is not None:
-                self.jumpToFinding(index)
-                return
 
     # State
 
@@ -235,8 +204,6 @@ class CaseControls:
             if work is not None and work.offeredAt
             else None
         )
-        state.findings = None if self._findings is None else [findingState(finding) for finding in self._findings]
-        state.finding = self._finding
         self.refreshSaveState()
 
     def refreshSaveState(self) -> None:
@@ -278,10 +245,8 @@ class CaseControls:
     def reasons(self) -> dict[str, str]:
         work = self.bench.work
         session = self.bench.session
-        without = "" if work is not None and work.segmentationNode is not None else _("There is no segmentation yet: segment the series first.")
-        project = "" if isinstance(work, ProjectCase) else _("This series belongs to no project: export it instead.")
-        if work is None:
-            without = project = _("Open a series first.")
+        without = self.bench.whyNoSegmentation
+        project = "" if isinstance(work, ProjectCase) else _("This series belongs to no project: export it instead.") if work is not None else without
         return {
             "save": without,
             "done": project or without,
@@ -290,8 +255,6 @@ class CaseControls:
             "nextCase": _("No project is open.") if session is None else "" if self.cases.hasOpenSeries else _("No series waits for a person."),
             "previousCase": "" if session is not None and session.hasPrevious else _("No case was open before this one."),
             "showCases": "" if session is not None else _("No project is open."),
-            "checkFindings": without,
-            "nextFinding": without or (_("There are no findings.") if self._findings == () else ""),
         }
 
     def _approveReason(self) -> str:
@@ -312,13 +275,3 @@ def detailOf(volumeNode: Any) -> str:
     size = " x ".join(str(count) for count in geometry.size_ijk)
     spacing = " x ".join(f"{length:.2f}" for length in geometry.spacing_ijk_mm)
     return _("{size} voxels of {spacing} mm").format(size=size, spacing=spacing)
-
-
-def findingState(finding: Finding) -> dict[str, Any]:
-    """A finding as the page shows it."""
-    return {
-        "severity": finding.severity.value,
-        "text": finding.message,
-        "advice": finding.advice,
-        "hasPlace": finding.location_lps_mm is not None,
-    }

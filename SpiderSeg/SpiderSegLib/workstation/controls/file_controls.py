@@ -124,8 +124,7 @@ class FileControls:
         """Nothing of it is shown."""
 
     def reasons(self) -> dict[str, str]:
-        work = self.bench.work
-        without = "" if work is not None and work.segmentationNode is not None else _("There is no segmentation yet: segment the series first.")
+        without = self.bench.whyNoSegmentation
         isDicom = self.bench.loose is not None and self.bench.loose.dicom is not None
         dicom = "" if isDicom else _("Only for series that were opened from DICOM: the file refers to the original images.")
         return {"export": without, "report": without, "dicomSeg": without or dicom}

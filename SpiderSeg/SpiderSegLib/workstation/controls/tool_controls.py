@@ -30,6 +30,7 @@ class ToolControls:
             "applyIslands": bench.editor.applyIslands,
             "applySmoothing": bench.editor.applySmoothing,
         }
+        bench.editor.observeBrush(bench.refreshLater)
         bench.state.change("brushMm", "sphereBrush")(self._onBrush)
         bench.state.change("editArea")(self._onArea)
         bench.state.change("threshold", "thresholdMask")(self._onThreshold)

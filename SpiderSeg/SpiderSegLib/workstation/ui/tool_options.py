@@ -42,7 +42,7 @@ def build() -> None:
             _mask()
         with element("template", v_else_if="tool === 'draw'"):
             _name("Draw")
-            _hint("Click along the edge; double click fills")
+            _hint("Drag along the edge; letting go fills the outline")
             _mask()
         with element("template", v_else_if="tool === 'scissors'"):
             _name("Scissors")
