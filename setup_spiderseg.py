@@ -57,6 +57,10 @@ LINK_FILE = "spiderseg.pth"
 SLICER_MARKERS = "mrml or harness"
 STRICT_VARIABLE = "SPIDERSEG_TEST_STRICT"
 
+#: How torch's threads wait in the tests, unless the caller says otherwise: asleep. With networks as small as those of the tests they else spin for
+#: longer than they compute as soon as others use the processor too.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+
 #: pytest's exit code when no test was selected.
 NOTHING_SELECTED = 5
 
@@ -503,7 +507,7 @@ def pytest_runs(venv: Path, arguments: Sequence[str]) -> List[Run]:
 
 def run_pytest(command: Sequence[str]) -> Tuple[int, str]:
     """Runs pytest, passing on what it prints as it comes. Returns its exit code and its closing line, without ornament."""
-    environment = clean_environment()
+    environment = dict(WAITING, **clean_environment())
     options: List[str] = []
     if sys.stdout.isatty():
         environment["COLUMNS"] = str(shutil.get_terminal_size().columns)

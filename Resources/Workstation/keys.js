@@ -39,6 +39,20 @@
     else element.click();
   }
 
+  // Keys whose button may be out of sight, in another tab of the panel or in a menu: they do what the button does.
+  const CALLS = { shiftUp: ['shift', 1], shiftDown: ['shift', -1] };
+  const OUT_OF_SIGHT = new Set(['shiftUp', 'shiftDown', 'confirm', 'partial', 'nextUncertain', 'nextFinding', 'merge', 'split', 'redraw',
+    'addVertebra', 'addDisc', 'revert', 'removeIslands', 'fillHoles', 'smoothLevel', 'autoWindow']);
+
+  function pressOutOfSight(name) {
+    const shortcut = SpiderSeg.get('shortcuts').find((one) => one.key.split(' or ').includes(name));
+    if (!shortcut || !OUT_OF_SIGHT.has(shortcut.action)) return false;
+    const why = SpiderSeg.get('can')[shortcut.action];
+    if (why) SpiderSeg.set('notice', { id: `key ${Date.now()}`, kind: 'info', text: why });
+    else SpiderSeg.act(...(CALLS[shortcut.action] || [shortcut.action]));
+    return true;
+  }
+
   function leave(event) {
     // Dialogs and menus close by themselves.
     if (document.querySelector('.v-overlay--active')) return false;
@@ -64,6 +78,7 @@
     const element = pressed(name);
     if (element) { press(element); return true; }
     if (openDialog() || SpiderSeg.get('mode') !== 'case') return false;
+    if (pressOutOfSight(name)) return true;
     if (name === '0') { SpiderSeg.act('tool', ''); return true; }
     if (name === '+' || name === '=') { SpiderSeg.add('growBrush', 1); return true; }
     if (name === '-') { SpiderSeg.add('growBrush', -1); return true; }

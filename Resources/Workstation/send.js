@@ -7,6 +7,23 @@ window.SpiderSeg = window.SpiderSeg || {};
   const waiting = new Map();
   const running = new Set();
 
+  // trame sends what was typed only while nothing else is asked for: an action would overtake it, and a comment lose its last letters.
+  const { trame } = window;
+  const trigger = trame.trigger;
+
+  function sendTyped() {
+    const keys = [...trame.state.dirtyKeys];
+    if (!keys.length || !trame.client.isConnected()) return;
+    trame.state.dirtyKeys.clear();
+    const changes = keys.map((key) => ({ key, value: trame.state.get(key) }));
+    trame.client.getRemote().Trame.updateState(changes).catch(() => trame.state.dirty(...keys));
+  }
+
+  trame.trigger = function (...parts) {
+    sendTyped();
+    return trigger.apply(trame, parts);
+  };
+
   function failed(error) {
     // A lost connection has its own page; anything else the server has told in words.
     console.debug('no answer', error);

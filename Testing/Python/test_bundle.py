@@ -81,7 +81,7 @@ METADATA_SCHEMA = {
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
     torch.manual_seed(0)
-    return Checkpoint(build_network(TINY).state_dict(), TINY, PreprocessingConfig(in_plane_spacing_mm=3.0), PROVENANCE)
+    return Checkpoint(build_network(TINY).state_dict(), TINY, PreprocessingConfig(in_plane_spacing_mm=6.0), PROVENANCE)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_a_packed_bundle_trains_from_its_configuration(tiny, tmp_path):
 
 def test_the_training_configuration_of_a_packed_bundle_has_its_architecture(tiny):
     recipe = parser(tiny, "train.json").get_parsed_content("recipe")
-    assert (recipe.model, recipe.preprocessing) == (TINY, PreprocessingConfig(in_plane_spacing_mm=3.0))
+    assert (recipe.model, recipe.preprocessing) == (TINY, PreprocessingConfig(in_plane_spacing_mm=6.0))
 
 
 # The metadata
@@ -288,7 +288,7 @@ def test_a_network_that_is_not_the_weights_is_refused(tiny, checkpoint):
 
 
 def test_a_preprocessing_that_is_not_the_weights_is_refused(tiny):
-    with pytest.raises(WeightsError, match=r"expected the preprocessing of the weights, .*=3\.0.*found .*=1\.5"):
+    with pytest.raises(WeightsError, match=r"expected the preprocessing of the weights, .*=6\.0.*found .*=1\.5"):
         load_bundle(str(tiny), build_network(TINY), PreprocessingConfig())
 
 

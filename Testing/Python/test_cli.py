@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from SpiderSegLib.cli.main import run
+from SpiderSegLib.io import read_volume
 from SpiderSegLib.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class Demo(NamedTuple):
+    folder: Path
+    printed: str
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory, request) -> Path:
+def demo(tmp_path_factory) -> Demo:
+    """A demo in the folder of an earlier one, whose files it replaces."""
     out = tmp_path_factory.mktemp("demo")
-    assert run(["demo", "-o", str(out), "--device", "cpu"]) == 0
-    return out
+    (out / "segmentation").mkdir()
+    for name in ("phantom_t2.mha", "phantom_t2_truth.mha", "segmentation/phantom_t2.mha", "segmentation/phantom_t2.json"):
+        (out / name).write_text("of an earlier demo")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert run(["demo", "-o", str(out), "--device", "cpu"]) == 0
+    return Demo(out, printed.getvalue())
 
 
 def test_the_demo_leaves_phantom_truth_labelmap_sidecar_and_picture(demo):
-    assert (demo / "phantom_t2.mha").is_file()
-    assert (demo / "phantom_t2_truth.mha").is_file()
-    results = demo / "segmentation"
+    for name in ("phantom_t2.mha", "phantom_t2_truth.mha", "segmentation/phantom_t2.mha"):
+        assert read_volume(demo.folder / name).array.any()
+    results = demo.folder / "segmentation"
     assert {path.name for path in results.iterdir()} == {"phantom_t2.mha", "phantom_t2.json", "phantom_t2_overlay.png"}
     assert json.loads((results / "phantom_t2.json").read_text())["sequence"]["guess"] == "T2"
 
 
-def test_the_demo_prints_a_dice_for_every_level(demo, capsys):
-    assert run(["demo", "-o", str(demo), "--device", "cpu"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_the_demo_prints_a_dice_for_every_level(demo):
+    lines = demo.printed.splitlines()
     head = next(line for line in lines if line.lstrip().startswith("label"))
     assert head.split() == ["label", "level", "state", "confidence", "volume", "Dice"]
     rows = [line for line in lines if re.match(r"\s+\d+  ", line)]
@@ -42,15 +55,15 @@ def test_the_demo_prints_a_dice_for_every_level(demo, capsys):
 
 
 def test_the_demo_takes_a_series_of_one_s_own(demo, tmp_path, capsys):
-    assert run(["demo", str(demo / "phantom_t2.mha"), "-o", str(tmp_path), "--device", "cpu"]) == 0
+    assert run(["demo", str(demo.folder / "phantom_t2.mha"), "-o", str(tmp_path), "--device", "cpu"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"phantom_t2.mha", "phantom_t2.json", "phantom_t2_overlay.png"}
     assert "Dice" not in capsys.readouterr().out
 
 
 def test_the_demo_s_result_can_be_evaluated_against_its_truth(demo, tmp_path, capsys):
     scores = tmp_path / "scores.json"
-    code = run(["evaluate", str(demo / "segmentation" / "phantom_t2.mha"), str(demo / "phantom_t2_truth.mha"), "--json", str(scores)])
-    assert code == 0
+    labelmap, truth = demo.folder / "segmentation" / "phantom_t2.mha", demo.folder / "phantom_t2_truth.mha"
+    assert run(["evaluate", str(labelmap), str(truth), "--json", str(scores)]) == 0
     assert "official" in json.dumps(json.loads(scores.read_text()))
     assert capsys.readouterr().out
 

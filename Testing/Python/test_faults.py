@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.skipif(not hasat
 
 DRIVER = Path(__file__).with_name("fault_injection.py")
 
-#: Saves of each of the four processes.
-SAVES = 500
+#: Saves of each of the four processes: more than SHARED_SERIES, so that they meet in every series more than once.
+SAVES = 125
 
 
 def inject(scenario: str, folder: Path) -> dict[str, int]:

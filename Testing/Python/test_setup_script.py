@@ -630,6 +630,18 @@ def test_what_pytest_prints_is_passed_on_while_it_runs(environments, tmp_path, m
     assert setup.run_pytest([str(environments / "bin" / "pytest")]) == (0, ".... 1 passed in 2s")
 
 
+@needs_sh
+@pytest.mark.parametrize(("callers", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_torch_s_threads_sleep_while_they_wait_unless_the_caller_says_otherwise(environments, capfd, monkeypatch, callers, policy):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if callers:
+        monkeypatch.setenv("OMP_WAIT_POLICY", callers)
+    for folder, name in ((".", "pytest"), (setup.SLICER_VENV, "python")):
+        program(environments / folder, name, 'echo "waiting: $OMP_WAIT_POLICY"')
+    assert setup.run_tests(environments, []) == 0
+    assert capfd.readouterr().out.splitlines()[-2:] == [f"pytest: waiting: {policy}", f"{SECOND_RUN}: waiting: {policy}"]
+
+
 # The command line
 
 

@@ -12,6 +12,7 @@ import pytest
 import slicer
 from trame_slicer.segmentation import SegmentationEffectErase, SegmentationEffectIslands, SegmentationEffectPaint
 
+from command_line import file_size_limit
 from mrml_scene import COLUMN, named
 from small_project import make_project
 from SpiderSegLib.errors import InputError
@@ -19,6 +20,7 @@ from SpiderSegLib.level_names import LevelNaming
 from SpiderSegLib.mrml.segmentations import SegmentInfo, forgetPrediction
 from SpiderSegLib.mrml.volumes import imageArray
 from SpiderSegLib.volume import Volume
+from SpiderSegLib.workstation.bench import AUTOSAVE_DELAY_S
 from SpiderSegLib.workstation.controls.display_controls import CLOSED_SURFACE
 from SpiderSegLib.workstation.editor import EFFECTS, ISLANDS, SCISSORS, SMOOTHING, SmoothingOfOneLevel, Tool
 from SpiderSegLib.workstation.ui import state as page_state
@@ -86,6 +88,7 @@ def test_a_series_can_be_segmented_or_begun_with_an_empty_segmentation(place):
         ("save", "checkFindings", "nextFinding"), NO_SEGMENTATION
     )
     assert {name: after[name] for name in ("done", "flag", "approve")} == dict.fromkeys(("done", "flag", "approve"), NO_PROJECT)
+    assert after["dicomSeg"] == NO_SEGMENTATION
     assert place.state.levelState["text"] == "Segment draws and names every vertebra, disc and the canal."
 
 
@@ -211,14 +214,18 @@ def test_an_internal_error_is_logged_and_told(place, caplog):
 
 
 def test_the_page_is_not_busy_after_an_action_however_it_ends(place):
+    shown: list[str] = []
+
     async def fails() -> None:
+        asyncio.get_running_loop().call_soon(lambda: shown.append(place.state.busy))
         await place.bench.busy("Working ..")
-        assert place.state.busy == "Working .."
+        # The page had the time to show it.
+        assert shown == ["Working .."]
         raise InputError("no")
 
     place.opening.actions = {**place.opening.actions, "openSeries": fails}
     place.act("openSeries")
-    assert place.state.busy == ""
+    assert (shown, place.state.busy) == (["Working .."], "")
     assert place.notice == ("error", "no")
 
 
@@ -247,6 +254,38 @@ def test_many_changes_are_answered_once(place):
     place.until(lambda: bool(refreshed))
     place.happens(place.bench.refresh)
     assert len(refreshed) == 2
+
+
+def test_strokes_that_follow_each_other_are_kept_once(place):
+    kept: list[bool] = []
+    isLater: list[bool] = []
+    work = place.openColumn()
+    place.until(lambda: any(place.folder.glob("kept/*.seg.nrrd")))
+    autosave = work.autosave
+    work.autosave = lambda: (kept.append(True), autosave())[1]
+    # A timer that was set behind all of theirs runs out behind them.
+    place.happens(*([place.bench.keepLater] * 5), lambda: asyncio.get_running_loop().call_later(AUTOSAVE_DELAY_S, isLater.append, True))
+    place.until(lambda: bool(isLater))
+    assert len(kept) == 1
+
+
+def test_a_full_disk_is_told_and_does_not_stop_the_work(place):
+    place.openColumn()
+    with file_size_limit(100):
+        place.do(place.bench.keepNow)
+    kind, text = place.notice
+    assert kind == "error"
+    assert text.startswith("The unsaved edit could not be kept: ")
+    place.act("shift", 1)
+    assert named(place.node)[0] == "L4?"
+
+
+def test_when_the_process_ends_the_edit_is_kept(place):
+    place.openColumn()
+    place.act("split")
+    place.do(place.bench.shutDown)
+    assert any(place.folder.glob("kept/*.seg.nrrd"))
+    assert not place.bench.clicks.isActive
 
 
 # Tools

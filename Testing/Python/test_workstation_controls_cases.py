@@ -87,11 +87,21 @@ def test_a_large_table_has_pages(place, tmp_path):
     assert (place.state.casesPages, place.state.casesPage, len(place.state.cases)) == (2, 1, 100)
     place.set(casesPage=2)
     assert len(place.state.cases) == 1
-    place.set(casesPage=99)
-    assert place.state.casesPage == 2
-    # Another filter begins with its first page.
+    for asked, given in ((99, 2), (0, 1), (2, 2)):
+        place.set(casesPage=asked)
+        assert place.state.casesPage == given
+    # Another order or filter begins with its first page.
+    place.set(casesDescending=True)
+    assert (place.state.casesPage, len(place.state.cases)) == (1, 100)
     place.set(casesWords="p00")
     assert (place.state.casesPage, place.state.casesCount) == (1, 10)
+
+
+def test_a_project_without_series_has_an_empty_table(place, tmp_path):
+    place.openProject(make_project(tmp_path / "empty", series=()))
+    assert (place.state.cases, place.state.casesPages, place.state.casesCount) == ([], 1, 0)
+    assert place.state.project["reviewed"] == 0
+    assert place.why("nextCase") == {"No series waits for a person."}
 
 
 def test_a_case_is_opened(place, session):
@@ -360,6 +370,8 @@ def test_a_finding_has_severity_words_and_a_place(place):
     assert seen == [*pieces, pieces[0]]
     place.act("jumpToFinding", pieces[-1])
     assert place.state.finding == pieces[-1]
+    place.act("checkFindings")
+    assert place.state.finding == -1
 
 
 def test_the_next_finding_is_looked_for_when_nobody_did(place):

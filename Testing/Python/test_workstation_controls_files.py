@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -94,6 +95,7 @@ def test_the_page_is_told_of_every_export_anew(place):
     assert second["id"] > first["id"]
     assert not set(first["urls"]) & set(second["urls"])
     assert all(url.startswith("/files/") for url in (*first["urls"], *second["urls"]))
+    assert {stat.S_IMODE(path.parent.stat().st_mode) for path in exported(place).values()} == {0o700}
 
 
 def test_what_was_exported_counts_as_saved(place):

@@ -140,9 +140,18 @@ def test_surfaces_are_made_when_they_are_asked_for_and_go_again(place):
     def hasSurfaces() -> bool:
         return bool(place.node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE))
 
+    def reachesForward() -> float:
+        return float(place.node.GetSegmentation().GetSegment(place.idOf(1)).GetRepresentation(CLOSED_SURFACE).GetBounds()[3])
+
     assert not hasSurfaces()
     place.set(surfaces=True)
     assert hasSurfaces()
+    # They follow what is drawn.
+    before = reachesForward()
+    place.act("tool", "paint")
+    drag(place, SAGITTAL, columnPoint(0, 8, 1), columnPoint(0, 9, 1))
+    assert hasSurfaces()
+    assert reachesForward() > before
     place.set(surfaces=False)
     assert not hasSurfaces()
 

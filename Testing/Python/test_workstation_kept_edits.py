@@ -72,6 +72,7 @@ def test_all_of_the_work_comes_back(app, edits, column):
     assert [name for _, name, *_ in stateOf(restored)] == ["L5", "L4", "T13", "L5/S1", "L4/L5", "T13/L4", "Spinal canal"]
     assert stateOf(restored) == stateOf(node)
     assert restored.GetDisplayNode() is not None
+    assert restored.GetNodeReference("referenceImageGeometryRef") is volumeNode
 
 
 def test_a_color_that_a_person_chose_comes_back(app, edits, column):

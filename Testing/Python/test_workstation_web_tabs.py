@@ -9,10 +9,14 @@ pytest.importorskip("trame")
 import asyncio
 
 import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from small_workstation import with_workstation
 from SpiderSegLib.errors import SpiderSegError
+from SpiderSegLib.workstation.web.access import SOCKET_PATH
 from SpiderSegLib.workstation.web.pages import application_page
+from SpiderSegLib.workstation.web.tabs import Tabs
 
 
 def test_while_a_page_is_open_another_tab_is_told_so():
@@ -129,3 +133,24 @@ def test_the_page_loads_what_trame_s_own_page_loads_after_the_watch_over_the_con
 def test_a_client_of_trame_without_scripts_is_said():
     with pytest.raises(SpiderSegError, match="install"):
         application_page("<p>empty</p>", "")
+
+
+def test_what_is_sent_to_a_page_while_it_is_left_is_no_fault():
+    answers = []
+
+    async def leave(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        request.transport.close()
+        answers.append(await socket.send_bytes(b"a picture"))
+        return socket
+
+    async def check():
+        app = web.Application()
+        Tabs(lambda: "").add_routes(app)
+        app.router.add_get(SOCKET_PATH, leave)
+        async with TestClient(TestServer(app)) as client, client.ws_connect(SOCKET_PATH) as socket:
+            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSED
+        assert answers == [None]
+
+    asyncio.run(check())

@@ -6,6 +6,7 @@ or panning the view has to be fitted again before it is asked.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,34 @@ from SpiderSegLib.volume import Geometry
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+#: The whole frame, one value a CSS pixel, from above.
+BRIGHT_JS = """
+(image) => {
+  const canvas = document.createElement('canvas');
+  canvas.width = image.clientWidth;
+  canvas.height = image.clientHeight;
+  const context = canvas.getContext('2d');
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  let text = '';
+  for (let at = 1; at < data.length; at += 4) text += String.fromCharCode(data[at]);
+  return [canvas.width, canvas.height, btoa(text)];
+}
+"""
+
 Point = tuple[float, float, float]
 Color = tuple[int, int, int]
 
 #: RAS directions to the right and up on the screen, in radiological convention.
-AXES = {"Sagittal": ((0, -1, 0), (0, 0, 1)), "Axial": ((-1, 0, 0), (0, 1, 0)), "Coronal": ((-1, 0, 0), (0, 0, 1))}
+SAGITTAL = ((0, -1, 0), (0, 0, 1))
+AXES = {"Sagittal": SAGITTAL, "Sagittal, other series": SAGITTAL, "Axial": ((-1, 0, 0), (0, 1, 0)), "Coronal": ((-1, 0, 0), (0, 0, 1))}
 
 #: Mouse events between two points of a stroke.
 STROKE_STEPS = 8
 
 IMAGE = "img.image-display-area"
+
+NEXT_FRAME_JS = "() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))"
 
 #: RGB of a pixel of the frame shown, from the upper left corner of the image as it is on the screen; null while there is none.
 PIXEL_JS = """
@@ -50,6 +69,7 @@ class SliceView:
         self._page = page
         self._axes = np.array(AXES[name], float)
         self._geometry = geometry
+        self._mouse = (0.0, 0.0)
         self.element = page.get_by_label(f"{name} view", exact=True)
         self.image = self.element.locator(IMAGE)
         expect(self.image).to_be_visible()
@@ -67,7 +87,9 @@ class SliceView:
         return box["x"] + x, box["y"] + y
 
     def hover(self, ras: Point) -> None:
-        self._page.mouse.move(*self.at(ras))
+        self._mouse = self.at(ras)
+        self._page.mouse.move(*self._mouse)
+        self._page.evaluate(NEXT_FRAME_JS)
 
     def click(self, ras: Point) -> None:
         self._page.mouse.click(*self.at(ras))
@@ -77,8 +99,17 @@ class SliceView:
         self.hover(points[0])
         self._page.mouse.down(button=button)  # type: ignore[arg-type]
         for point in points[1:]:
-            self._page.mouse.move(*self.at(point), steps=STROKE_STEPS)
+            self._move(point)
         self._page.mouse.up(button=button)  # type: ignore[arg-type]
+
+    def _move(self, point: Point) -> None:
+        """As a hand does: of events that come within one frame, the page passes on the last one only."""
+        (x0, y0), (x1, y1) = self._mouse, self.at(point)
+        for step in range(1, STROKE_STEPS + 1):
+            share = step / STROKE_STEPS
+            self._page.mouse.move(x0 + share * (x1 - x0), y0 + share * (y1 - y0))
+            self._page.evaluate(NEXT_FRAME_JS)
+        self._mouse = (x1, y1)
 
     def wheel(self, steps: int, ras: Point | None = None) -> None:
         """Turns the wheel over the view, towards the person for steps above 0; one event a step."""
@@ -97,6 +128,21 @@ class SliceView:
         x, y = self.at(ras)
         red, green, blue = self.image.evaluate(PIXEL_JS, [x - box["x"], y - box["y"]])
         return red, green, blue
+
+    def bright(self) -> NDArray[np.uint8]:
+        """How bright the frame is, one value a CSS pixel: (rows from above, columns)."""
+        self._waits_for_a_frame()
+        width, height, text = self.image.evaluate(BRIGHT_JS)
+        return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width)
+
+    def waits_for_the_image(self) -> None:
+        """Waits until the view shows more than its background."""
+        self.waits_for_color(self.middle(), lambda color: max(color) > 0, "an image")
+
+    def middle(self) -> Point:
+        """RAS place of the middle of the series."""
+        right, anterior, superior = (float(value) for value in _corners_ras(self._geometry).mean(axis=0))
+        return right, anterior, superior
 
     def frame(self) -> str:
         """What tells one frame shown from the next."""

@@ -10,6 +10,7 @@ import qt
 import harness
 from harness.annotation_panel import AnnotationPanel, column_project
 from harness.click_tests import clicks
+from harness.phantom_project import GRID
 from harness.retrained_project import JUDGES, STEPS, retrained_project, trainable_project
 from harness.spine_panel import MODULE, PATIENCE_S, fake_on_path
 from SpiderSegLib.annotation_project.decisions import Choice, frozen_patients, read_decisions
@@ -85,7 +86,7 @@ def test_a_series_is_pre_segmented_by_the_bundled_weights(case, tmp_path):
     case.click("newProjectButton")
     harness.wait_until(lambda: case.workspace is not None and case.workspace.isOpen, PATIENCE_S)
     (tmp_path / "scans").mkdir()
-    write_volume(tmp_path / "scans" / "q_t2.mha", make_phantom().volume)
+    write_volume(tmp_path / "scans" / "q_t2.mha", make_phantom(geometry=GRID).volume)
     import_series(case.session.project, tmp_path / "scans", ImportOptions(annotator="Ada"))
     case.click("refreshCasesButton")
     assert case.cases(Column.STATE) == ["new"]

@@ -26,8 +26,10 @@ class Visits:
         return self._series[-1] if self._place < len(self._series) - 1 else ""
 
     def go(self, series: str) -> None:
-        """A series was opened anew; the one that is open already counts once."""
-        if series != self.present:
+        """A series was opened anew; the one that is open already counts once, and so does the latest one that is gone on to again."""
+        if series == self.present:
+            return
+        if self._series[-1:] != [series]:
             self._series.append(series)
         self._place = len(self._series) - 1
 

@@ -91,6 +91,7 @@ class Tabs:
     async def _remember_socket(self, request: web.Request, response: web.StreamResponse) -> None:
         if isinstance(response, web.WebSocketResponse) and request is self._request:
             self._socket = response
+            _forgive_leaving(response)
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         if request.query_string:
@@ -108,6 +109,17 @@ class Tabs:
     async def end(self) -> None:
         """Tells the open page that the server ends."""
         await self.close(WSCloseCode.GOING_AWAY, "stopped")
+
+
+def _forgive_leaving(socket: web.WebSocketResponse) -> None:
+    """What is sent to a page while it is left is lost with it; trame would log a fault for every picture on its way."""
+    send = socket.send_bytes
+
+    async def send_bytes(data: bytes, compress: int | None = None) -> None:
+        with contextlib.suppress(ConnectionResetError):
+            await send(data, compress)
+
+    socket.send_bytes = send_bytes  # type: ignore[method-assign]
 
 
 async def _to_the_page(request: web.Request) -> web.StreamResponse:
