@@ -16,6 +16,7 @@ import json
 import locale
 import os
 import platform
+import queue
 import re
 import shutil
 import ssl
@@ -501,39 +502,72 @@ def pytest_runs(venv: Path, arguments: Sequence[str]) -> List[Run]:
     slicer_venv = venv / SLICER_VENV
     if slicer_venv.is_dir():
         program = [str(venv_program(slicer_venv, "python")), "-m", "pytest"]
-        runs.append(Run("pytest with Slicer's current classes", program, with_markers(arguments, SLICER_MARKERS)))
+        # Each remembers what failed in a place of its own: of two runs that end in one place, the last would be remembered alone.
+        cache = ["-o", "cache_dir={}".format(slicer_venv / ".pytest_cache")]
+        runs.append(Run("pytest with Slicer's current classes", program, [*with_markers(arguments, SLICER_MARKERS), *cache]))
     return runs
 
 
-def run_pytest(command: Sequence[str]) -> Tuple[int, str]:
-    """Runs pytest, passing on what it prints as it comes. Returns its exit code and its closing line, without ornament."""
-    environment = dict(WAITING, **clean_environment())
-    options: List[str] = []
-    if sys.stdout.isatty():
-        environment["COLUMNS"] = str(shutil.get_terminal_size().columns)
-        options = ["--color=yes"]
-    printed = b""
+class PytestProcess:
+    """pytest at work. What it prints is kept until it is relayed, so that several can run at once and be read one after the other."""
 
-    def relay() -> None:
-        nonlocal printed
-        for chunk in iter(lambda: process.stdout.read1(4096), b""):
+    def __init__(self, command: Sequence[str], stdin: Optional[int] = None) -> None:
+        environment = dict(WAITING, **clean_environment())
+        options: List[str] = []
+        if sys.stdout.isatty():
+            environment["COLUMNS"] = str(shutil.get_terminal_size().columns)
+            options = ["--color=yes"]
+        self._process = subprocess.Popen([*command, *options], stdin=stdin, stdout=subprocess.PIPE, env=environment, cwd=str(ROOT))
+        self._chunks: queue.Queue[bytes] = queue.Queue()
+        self._end = b""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with self._process.stdout as output:
+            for chunk in iter(lambda: output.read1(4096), b""):
+                self._chunks.put(chunk)
+        self._chunks.put(b"")
+
+    def relay(self) -> Tuple[int, str]:
+        """Prints what it has printed and, as it comes, all that follows. Returns its exit code and its closing line, without ornament."""
+        for chunk in iter(self._chunks.get, b""):
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
-            printed = (printed + chunk)[-4096:]
+            self._end = (self._end + chunk)[-4096:]
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", self._end.decode(errors="replace")).strip().splitlines()
+        return self._process.wait(), lines[-1].strip("= ") if lines else ""
 
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, env=environment, cwd=str(ROOT)) as process:
-        try:
-            relay()
-        except KeyboardInterrupt:
-            # It was interrupted too and says how far it came.
-            relay()
-            raise
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", printed.decode(errors="replace")).strip().splitlines()
-    return process.returncode, lines[-1].strip("= ") if lines else ""
+    def stop(self) -> None:
+        """Ends it if it is still at work."""
+        self._process.terminate()
+        self._process.wait()
+
+
+def run_together(runs: Sequence[Run]) -> List[Tuple[int, str]]:
+    """Runs pytest several times at once; all that one prints comes before what the next prints. Returns exit codes and closing lines."""
+    processes: List[PytestProcess] = []
+    results = []
+    try:
+        for run in runs:
+            # Only one can ask the person at the keyboard.
+            processes.append(PytestProcess([*run.program, *run.arguments], subprocess.DEVNULL if processes else None))
+        for number, process in enumerate(processes):
+            say(f"Running: {runs[number]}" if number == 0 else f"At the same time: {runs[number]}")
+            try:
+                results.append(process.relay())
+            except KeyboardInterrupt:
+                # They were interrupted too and say how far they came.
+                for interrupted in processes[number:]:
+                    interrupted.relay()
+                raise
+    finally:
+        for process in processes:
+            process.stop()
+    return results
 
 
 def run_tests(venv: Path, arguments: Sequence[str]) -> int:
-    """Runs ruff, mypy and pytest in both environments, each whatever became of the others. Returns 1 when one of them found fault.
+    """Runs ruff, mypy and, at once, pytest in both environments, each whatever became of the others. Returns 1 when one of them found fault.
 
     It is a fault when no run had a test to select, and under SPIDERSEG_TEST_STRICT=1 when there is no second environment.
     """
@@ -544,9 +578,8 @@ def run_tests(venv: Path, arguments: Sequence[str]) -> int:
         exit_codes[check.title] = subprocess.call([*check.program, *check.arguments], env=clean_environment(), cwd=str(ROOT))
     closing_lines = []
     selected = False
-    for run in pytest_runs(venv, arguments):
-        say(f"Running: {run}")
-        exit_code, line = run_pytest([*run.program, *run.arguments])
+    runs = pytest_runs(venv, arguments)
+    for run, (exit_code, line) in zip(runs, run_together(runs)):
         selected = selected or exit_code != NOTHING_SELECTED
         exit_codes[run.title] = 0 if exit_code == NOTHING_SELECTED else exit_code
         closing_lines.append(f"{run.title}: {line}")

@@ -529,7 +529,7 @@ def checkout(environments, tmp_path, monkeypatch):
         ("Testing/Python/test_mrml.py", "import pytest\n@pytest.mark.mrml\ndef test_mrml(): pass"),
         ("Testing/browser/test_page.py", "import pytest\n@pytest.mark.browser\ndef test_page(): pass"),
         ("Testing/harness/test_panel.py", "import os, pytest\nos.environ['SECOND']\n@pytest.mark.harness\ndef test_panel(): pass"),
-        ("pytest.ini", "[pytest]\naddopts = --strict-markers -p no:cacheprovider\nmarkers =\n    browser\n    mrml\n    harness\n"),
+        ("pytest.ini", "[pytest]\naddopts = --strict-markers\nmarkers =\n    browser\n    mrml\n    harness\n"),
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -627,7 +627,43 @@ def test_what_pytest_prints_is_passed_on_while_it_runs(environments, tmp_path, m
             seen.touch()
 
     monkeypatch.setattr(sys, "stdout", Console())
-    assert setup.run_pytest([str(environments / "bin" / "pytest")]) == (0, ".... 1 passed in 2s")
+    assert setup.PytestProcess([str(environments / "bin" / "pytest")]).relay() == (0, ".... 1 passed in 2s")
+
+
+@needs_sh
+def test_both_environments_are_at_work_at_once_and_print_one_after_the_other(environments, tmp_path, capfd):
+    for folder, own, other, said in ((".", "a", "b", "12 passed"), (setup.SLICER_VENV, "b", "a", "4 passed")):
+        wait = f"touch {own}; i=0; while [ ! -e {other} ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done"
+        name = "pytest" if folder == "." else "python"
+        program(environments / folder, name, f'cd "{tmp_path}"; echo "here {own}"; {wait}; [ -e {other} ] && echo "{said}"')
+    assert setup.run_tests(environments, []) == 0
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith(("here", "12", "4"))]
+    assert lines == ["here a", "12 passed", "here b", "4 passed"]
+
+
+@needs_sh
+def test_an_interruption_still_shows_how_far_each_run_came(environments, monkeypatch):
+    program(environments / setup.SLICER_VENV, "python", 'echo "4 passed, then interrupted"; exit 2')
+
+    class Console(io.StringIO):
+        """Ctrl-C comes while the first run's output is printed."""
+
+        printed = b""
+
+        @property
+        def buffer(self):
+            return self
+
+        def write(self, content):
+            if isinstance(content, bytes):
+                is_first, Console.printed = not Console.printed, Console.printed + content
+                if is_first:
+                    raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdout", Console())
+    with pytest.raises(KeyboardInterrupt):
+        setup.run_tests(environments, [])
+    assert Console.printed.splitlines() == [b"==== 12 passed in 3s ====", b"4 passed, then interrupted"]
 
 
 @needs_sh
@@ -640,6 +676,17 @@ def test_torch_s_threads_sleep_while_they_wait_unless_the_caller_says_otherwise(
         program(environments / folder, name, 'echo "waiting: $OMP_WAIT_POLICY"')
     assert setup.run_tests(environments, []) == 0
     assert capfd.readouterr().out.splitlines()[-2:] == [f"pytest: waiting: {policy}", f"{SECOND_RUN}: waiting: {policy}"]
+
+
+@needs_sh
+def test_what_failed_in_either_environment_is_what_last_failed(checkout, capfd):
+    for test in ("Python/test_plain.py", "harness/test_panel.py"):
+        path = setup.ROOT / "Testing" / test
+        path.write_text(path.read_text().replace("pass", "raise ValueError"))
+    for _ in range(2):
+        assert setup.run_tests(checkout, ["--last-failed"]) == 1
+    first, second = (line.split(" in ")[0] for line in capfd.readouterr().out.splitlines()[-2:])
+    assert (first, second) == ("pytest: 1 failed", f"{SECOND_RUN}: 1 failed")
 
 
 # The command line

@@ -17,8 +17,11 @@ from SpiderSegLib.io import write_volume
 from SpiderSegLib.mrml.annotation_session import AnnotationSession
 from SpiderSegLib.mrml.segments import maskOf, setMask
 from SpiderSegLib.volume import Volume
+from SpiderSegLib.workstation.web.series_files import SeriesFiles
 from workstation_place import Workplace, workplace
 from workstation_scene import INTENSITIES, box, columnSeries, nodesIn
+
+NO_SEGMENTATION = "There is no segmentation yet: segment the series first."
 
 #: Three voxels in front of the column's lower end, which belong to nothing.
 PIECE = box(slice(11, 12), slice(0, 1))
@@ -474,6 +477,19 @@ def test_a_series_that_can_t_be_left_stays_open(opened):
     assert opened.notice == ("error", "the disk is full")
     assert (opened.bench.work, nodesIn(opened.app)) == (work, 1)
     work.leave = leave
+
+
+def test_a_series_of_one_s_own_is_looked_at_between_two_cases(place, session, folder):
+    place.act("openCase", "p2_t2")
+    place.do(lambda: place.opening.open(SeriesFiles("a_t2.mha", folder / "a_t2.mha")))
+    assert (place.state.currentCase["name"], place.state.currentCase["isProject"]) == ("a_t2", False)
+    assert (session.current, nodesIn(place.app)) == (None, 1)
+    assert place.why("save", "done", "showCases") == {NO_SEGMENTATION, "This series belongs to no project: export it instead.", ""}
+    place.act("openCase", "p2_t2")
+    assert (place.state.currentCase["name"], place.state.currentCase["isProject"]) == ("p2_t2", True)
+    assert place.bench.loose is None
+    # Image, segmentation and its prediction.
+    assert nodesIn(place.app) == 3
 
 
 def test_saving_a_series_without_a_project_leads_to_its_export(place):
