@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from dicom_files import COLUMNS, ROWS, write_series
-from mrml_scene import COLUMN, columnLabels, named
+from mrml_scene import COLUMN, columnLabels, columnPoint, named
 from small_project import make_project
 from small_session import addPrediction, paint
 from SpiderSegLib.errors import OutputError
-from SpiderSegLib.io import read_volume
+from SpiderSegLib.io import read_volume, write_volume
 from SpiderSegLib.labels import LevelState
 from SpiderSegLib.level_names import RESEARCH_USE, LevelNaming
 from SpiderSegLib.mrml.segmentations import SegmentInfo, newSegmentationNode, onGridOf, predictionNodeOf
@@ -243,11 +244,15 @@ def program(lines: str) -> Callable[[Sequence[str]], subprocess.Popen[str]]:
     return launch
 
 
+def copied(*files: Path) -> str:
+    """The lines of a program that writes these files where its result belongs."""
+    return "\n".join(f"shutil.copy({str(path)!r}, out.replace('result.mha', {path.name!r}))" for path in files)
+
+
 @pytest.fixture
 def quick(place: Workplace, drawn_column: Path) -> Workplace:
     """Runs end at once with the column."""
-    copies = [f"shutil.copy({str(drawn_column / name)!r}, out.replace('result.mha', {name!r}))" for name in ("result.mha", "result.json")]
-    place.launch = program("say('network', 0.5)\n" + "\n".join(copies))
+    place.launch = program("say('network', 0.5)\n" + copied(drawn_column / "result.mha", drawn_column / "result.json"))
     return place
 
 
@@ -274,6 +279,21 @@ def test_a_series_is_segmented(quick):
     assert quick.bench.editor.selectedId == quick.idOf(1)
     # It is kept without a stroke.
     quick.until(lambda: any(quick.folder.glob("kept/*.seg.nrrd")))
+
+
+def test_what_a_run_wants_to_be_known_is_told_until_the_next_one(place, drawn_column, tmp_path):
+    sidecar = json.loads((drawn_column / "result.json").read_text(encoding="utf-8"))
+    (tmp_path / "result.json").write_text(json.dumps({**sidecar, "warnings": ["the slices of series.mha are far apart"]}), encoding="utf-8")
+    place.launch = program(copied(drawn_column / "result.mha", tmp_path / "result.json"))
+    place.openLoose()
+    run(place)
+    assert place.notice == ("success", "Done: check the levels, then confirm them.\nthe slices of t2 are far apart")
+    assert place.state.currentCase["messages"] == ["the slices of t2 are far apart"]
+    # Findings are looked for at once.
+    assert place.state.findings is not None
+    place.launch = program("sys.exit(1)")
+    run(place)
+    assert place.state.currentCase["messages"] == []
 
 
 def test_segmenting_again_can_be_taken_back(quick):
@@ -311,11 +331,13 @@ def test_the_page_shows_how_far_a_run_is_and_can_end_it(place):
     place.launch = program(ENDLESS)
     place.openLoose()
     place.act("segment")
+    assert place.state.run == {"title": "t2", "text": "starting", "percent": 0, "left": "", "isCancelling": False}
     place.until(lambda: place.state.run["percent"] > 0)
-    assert (place.state.run["title"], place.state.run["percent"], place.state.run["isCancelling"]) == ("t2", 25, False)
-    place.act("cancelRun")
-    place.until(lambda: not place.bench.queue.isBusy)
-    place.do(lambda: None)
+    assert place.state.run == {"title": "t2", "text": "Loading the model", "percent": 25, "left": "", "isCancelling": False}
+    place.happens(lambda: place.bench.perform("cancelRun"))
+    assert (place.state.run["text"], place.state.run["isCancelling"]) == ("cancelling", True)
+    # The page learns of the end by itself.
+    place.until(lambda: place.state.can["cancelRun"] == "Nothing runs.")
     assert place.notice == ("info", "The run was cancelled.")
     assert (place.state.run, place.node) == (None, None)
 
@@ -342,6 +364,59 @@ def test_a_result_that_comes_for_a_series_that_was_left_is_dropped(quick):
     # Two images, and nothing of the result.
     assert nodesIn(quick.app) == 2
     first.leave()
+
+
+@pytest.fixture
+def drawsOneLevel(place: Workplace, tmp_path: Path) -> Callable[[int, NDArray[np.bool_]], None]:
+    """Has runs draw a level at a place, as those at a click and those of one level do."""
+
+    def use(value: int, mask: NDArray[np.bool_]) -> None:
+        added = {"value": value, "confidence": 0.8, "model": {"id": "unetr-2"}, "needs_shift": 0}
+        write_volume(tmp_path / "result.mha", Volume(np.where(mask, value, 0).astype(np.uint8), COLUMN))
+        (tmp_path / "result.json").write_text(json.dumps({"added": [added]}), encoding="utf-8")
+        place.launch = program(copied(tmp_path / "result.mha", tmp_path / "result.json"))
+
+    return use
+
+
+def untilOver(place: Workplace) -> None:
+    place.until(lambda: not place.bench.queue.isBusy)
+    place.do(lambda: None)
+
+
+@pytest.mark.parametrize(("action", "value", "name"), [("addVertebra", 3, "L3?"), ("addDisc", 203, "L3/L4?")])
+def test_what_was_missed_is_drawn_at_a_click(place, drawsOneLevel, action, value, name):
+    place.openColumn(INFO)
+    mask = place.mask(value)
+    place.act("selectLevel", place.idOf(value))
+    place.act("deleteSegment")
+    assert place.notice[0] == "info"
+    drawsOneLevel(value, mask)
+    place.act(action)
+    place.do(lambda: place.bench.clicks.node.AddControlPointWorld(*columnPoint(2, 1, 1)))
+    # It takes one click, and the page shows the run.
+    place.until(lambda: place.state.run is not None)
+    assert place.state.prompt == ""
+    untilOver(place)
+    assert place.notice == ("success", f"{name} was drawn")
+    assert np.array_equal(place.mask(value), mask)
+    assert place.state.selected == [place.idOf(value)]
+    assert [row["confidence"] for row in place.state.levels if row["name"] == name] == ["80 %"]
+    place.act("undo")
+    assert name not in named(place.node)
+
+
+def test_a_level_is_drawn_anew(place, drawsOneLevel):
+    place.openColumn(INFO)
+    drawsOneLevel(2, box(slice(3, 6), slice(0, 5)))
+    place.act("selectLevel", place.idOf(2))
+    place.act("redraw")
+    assert place.state.run["title"]
+    untilOver(place)
+    assert place.notice == ("success", "L4? was drawn")
+    assert place.mask(2).sum() == 3 * 5 * 3
+    place.act("undo")
+    assert place.mask(2).sum() == 36
 
 
 def test_a_result_that_does_not_fit_is_told_and_changes_nothing(quick):
