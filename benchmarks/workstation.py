@@ -209,6 +209,9 @@ def _strokes(session: Session) -> list[float]:
     session.act("selectLevel", session.state("levels")[0]["id"])
     session.act("tool", "paint")
     session.page.wait_for_function("trame.state.state.tool === 'paint'")
+    session.page.mouse.move(x - 25, y)
+    # The still frame of the level that was gone to.
+    session.page.wait_for_timeout(1000)
     bare = session.page.evaluate("noted.frames.at(-1).color")
     session.page.evaluate(DIFFERS_JS, bare)
     found = []
